@@ -1,0 +1,56 @@
+# The same verbs on a laptop and in CI. The first of them makes the virtual environment.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: help install demo check fix test bench docs build clean
+
+help:
+	@echo "make install | demo | check | fix | test | bench | docs | build | clean"
+
+$(VENV)/.package: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Geminate needs Python 3.11 or newer; name one with make PYTHON=python3.11"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	@$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.package
+	@$(BIN)/python -m pip install --quiet --group dev
+	@touch $@
+
+install: $(VENV)/.dev
+
+demo: $(VENV)/.package
+	@rm -rf demo && mkdir demo
+	$(BIN)/geminate run fixtures/prompts/words.csv --spec fixtures/specs/words.yaml --emulate -o demo/rows.parquet
+	@$(BIN)/python -c "import polars; print(polars.read_parquet('demo/rows.parquet').select('key', 'gemini_outcome', 'gemini_answer', 'gemini_total_tokens').head(5))"
+	@echo "The joined rows are in demo/rows.parquet, and the run in demo/rows.parquet.run"
+
+check: install
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fix: install
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+test: install
+	$(BIN)/pytest --numprocesses auto
+
+bench: install
+	@$(BIN)/python -m pip install --quiet --group bench
+	$(BIN)/python benchmarks/run.py
+
+docs: install
+	@$(BIN)/python -m pip install --quiet --group docs
+	$(BIN)/mkdocs build --strict
+
+build: install
+	@$(BIN)/python -m pip install --quiet build
+	$(BIN)/python -m build
+
+clean:
+	rm -rf $(VENV) dist site demo .mypy_cache .ruff_cache .hypothesis .import_linter_cache

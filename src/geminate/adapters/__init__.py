@@ -1,0 +1,1 @@
+"""THE OUTSIDE: one service a file, one SDK a file."""

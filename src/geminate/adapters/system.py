@@ -1,0 +1,22 @@
+"""The machine's own time and chance."""
+
+from __future__ import annotations
+
+import random
+import time
+
+
+class SystemClock:
+    """A ``Clock`` that really waits."""
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return time.time()
+
+    def sleep(self, seconds: float) -> None:
+        """Nothing, after that long."""
+        time.sleep(seconds)
+
+    def random(self) -> float:
+        """A number from 0 up to 1."""
+        return random.random()  # noqa: S311 jitter needs no secrecy

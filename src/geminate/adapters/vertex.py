@@ -1,0 +1,117 @@
+"""Vertex AI batch prediction over plain REST, so that a create call is one request and no layer repeats it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import requests
+from google.auth import exceptions as auth
+from google.auth.credentials import Credentials
+from google.auth.transport.requests import AuthorizedSession, Request
+from requests.adapters import HTTPAdapter
+
+from geminate.errors import AccessError, GeminateError, InputError, TransientError
+
+_TIMEOUT_S = (10, 120)
+_PAGE_SIZE = 100
+# 408, 429 and 5xx ask to try again; format facts of 2026-11.
+_TRANSIENT_CODES = frozenset({408, 429, 500, 502, 503, 504})
+
+
+class VertexJobs:
+    """A ``JobService`` over ``projects.locations.batchPredictionJobs``, v1.
+
+    Args:
+        endpoint: The base URL, without a path.
+        project: The project's id or number.
+        location: The location's name.
+        credentials: Google's; refreshed before a create call, never during one.
+    """
+
+    def __init__(self, endpoint: str, project: str, location: str, credentials: Credentials) -> None:
+        self._base = f"{endpoint.rstrip('/')}/v1/"
+        self._collection = f"projects/{project}/locations/{location}/batchPredictionJobs"
+        self._credentials = credentials
+        self._session = _open_session(credentials)
+
+    def close(self) -> None:
+        """Nothing; the connections are closed."""
+        self._session.close()
+
+    def create(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The created job. One request on a connection of its own: a kept one may be dead, and then none would know."""
+        with _open_session(self._credentials) as session:
+            try:
+                if not self._credentials.valid:
+                    self._credentials.refresh(Request())
+            except auth.GoogleAuthError as error:
+                raise _no_credentials(error) from error
+            return self._send(session, "POST", self._collection, json=dict(body))
+
+    def get(self, job_name: str) -> dict[str, Any]:
+        """The job as it is now."""
+        return self._send(self._session, "GET", job_name)
+
+    def list(self, filter_text: str) -> Iterator[dict[str, Any]]:
+        """The jobs that match, newest first, page by page."""
+        token = ""
+        while True:
+            query = {"filter": filter_text, "pageSize": str(_PAGE_SIZE), "pageToken": token}
+            page = self._send(self._session, "GET", self._collection, params=query)
+            yield from page.get("batchPredictionJobs", [])
+            token = page.get("nextPageToken", "")
+            if not token:
+                return
+
+    def cancel(self, job_name: str) -> None:
+        """Nothing; the service ends the job in its own time."""
+        self._send(self._session, "POST", f"{job_name}:cancel", json={})
+
+    def _send(self, session: requests.Session, method: str, path: str, **options: Any) -> dict[str, Any]:
+        url = self._base + path
+        try:
+            answer = session.request(method, url, timeout=_TIMEOUT_S, allow_redirects=False, **options)
+        except auth.TransportError as error:
+            raise TransientError("no answer from the sign-in service", where=url, remedy="try again") from error
+        except auth.GoogleAuthError as error:
+            raise _no_credentials(error) from error
+        except requests.RequestException as error:
+            raise TransientError(f"no answer ({type(error).__name__})", where=url, remedy="try again") from error
+        if not answer.ok or answer.is_redirect:
+            raise _error(answer)
+        try:
+            document = answer.json()
+        except requests.JSONDecodeError as error:
+            raise TransientError("the answer is not JSON", where=url, remedy="try again") from error
+        if not isinstance(document, dict):
+            raise TransientError("the answer is not a JSON object", where=url, remedy="try again")
+        return document
+
+
+def _open_session(credentials: Credentials) -> AuthorizedSession:
+    # No status is retried after a refreshed token, and urllib3 repeats nothing.
+    session = AuthorizedSession(credentials, refresh_status_codes=(), max_refresh_attempts=0)
+    session.mount("https://", HTTPAdapter(max_retries=0))
+    session.mount("http://", HTTPAdapter(max_retries=0))
+    return session
+
+
+def _no_credentials(error: Exception) -> AccessError:
+    return AccessError(
+        f"no usable Google credentials ({type(error).__name__})",
+        remedy="sign in with gcloud auth application-default login, or set GOOGLE_APPLICATION_CREDENTIALS",
+    )
+
+
+def _error(answer: requests.Response) -> GeminateError:
+    try:
+        message = str(answer.json()["error"]["message"])
+    except (requests.JSONDecodeError, KeyError, TypeError):
+        message = answer.reason or "no message"
+    url, code = answer.url.partition("?")[0], answer.status_code
+    if code in {401, 403}:
+        return AccessError(f"the service refuses access ({code}): {message}", where=url, remedy="check the roles")
+    if code in _TRANSIENT_CODES:
+        return TransientError(f"the service answered {code}: {message}", where=url, remedy="try again")
+    return InputError(f"the service refuses the request ({code}): {message}", where=url)

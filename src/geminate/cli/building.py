@@ -1,0 +1,90 @@
+"""``geminate build``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from geminate.cli.options import (
+    build_options,
+    json_option,
+    prompt_options,
+    read_spec,
+    spec_options,
+    take_build_options,
+    take_prompts,
+    take_where,
+    where_options,
+)
+from geminate.cli.report import Report, TerminalProgress
+from geminate.errors import UsageError
+
+if TYPE_CHECKING:
+    from geminate.pipeline.folder import Manifest
+
+_EXIT_SOME_NOT_OK = 3
+
+
+@click.command()
+@click.argument("prompts", nargs=-1, required=True)
+@spec_options
+@prompt_options
+@build_options
+@click.option("--out", required=True, metavar="DIR|gs://…", help="The run's folder, or where its shards should lie.")
+@click.option(
+    "--run", "run_path", type=click.Path(path_type=Path), metavar="DIR", help="The run's folder, for a gs:// OUT."
+)
+@where_options
+@json_option
+def build(prompts: tuple[str, ...], out: str, run_path: Path | None, **options: Any) -> Report:
+    """Write validated shards, and the run that they belong to."""
+    from geminate.pipeline.runs import Run
+    from geminate.pipeline.target import Target
+
+    spec, where = read_spec(options), take_where(options)
+    remote = out.startswith("gs://")
+    if run_path is not None and not remote:
+        raise UsageError("--run goes with a gs:// OUT", remedy="the folder that --out names is the run")
+    if remote:
+        run_path = run_path or Path(out.rstrip("/").rpartition("/")[2] + ".run")
+    progress = TerminalProgress()
+    try:
+        run = Run.create(
+            run_path or Path(out),
+            take_prompts(prompts, where, options),
+            spec,
+            take_build_options(options),
+            progress.notify,
+        )
+        if remote:
+            run.stage(Target(where or _default_where(), out), progress.notify)
+    finally:
+        progress.close()
+    return built_report(run.folder.path, run.manifest)
+
+
+def built_report(run_path: Path, manifest: Manifest) -> Report:
+    """What a build says at its end."""
+    rows = sum(shard.rows for shard in manifest.shards)
+    size_bytes = sum(shard.size_bytes for shard in manifest.shards)
+    sentences = [f"{rows:,} requests in {len(manifest.shards)} shards, {size_bytes:,} bytes: {run_path}"]
+    if manifest.prompts.rejected:
+        sentences.append(f"{manifest.prompts.rejected:,} prompts rejected; {run_path / 'violations.jsonl'} says why")
+    document = {
+        "run": str(run_path),
+        "prompts": manifest.prompts.count,
+        "requests": rows,
+        "rejected": manifest.prompts.rejected,
+        "shards": [
+            {"name": s.name, "rows": s.rows, "size_bytes": s.size_bytes, "sha256": s.sha256} for s in manifest.shards
+        ],
+    }
+    return Report(document, sentences, _EXIT_SOME_NOT_OK if manifest.prompts.rejected else 0)
+
+
+def _default_where() -> Any:
+    from geminate.connect import Where
+
+    return Where()

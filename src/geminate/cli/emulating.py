@@ -1,0 +1,39 @@
+"""``geminate emulate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from geminate.cli.report import Report
+
+
+@click.command()
+@click.option(
+    "--dir",
+    "folder",
+    type=click.Path(path_type=Path),
+    default="geminate-emulator",
+    show_default=True,
+    metavar="DIR",
+    help="Where jobs and buckets are kept.",
+)
+@click.option(
+    "--port", type=int, default=0, metavar="N", help="The port on 127.0.0.1; 0 takes a free one.  [default: 0]"
+)
+@click.option("--answerer", metavar="MODULE:FUNCTION", help="What answers instead of the built-in answerer.")
+@click.option("--faults", metavar="FILE", help="A fault script (YAML or JSON).")
+def emulate(folder: Path, port: int, answerer: str | None, faults: str | None) -> Report:
+    """Serve the Vertex AI emulator on 127.0.0.1, in the foreground.
+
+    It is no model: answers are made up, and nothing is paid. A gs:// URI is a file below DIR/buckets.
+    """
+    from geminate.emulator import EmulatorOptions, serve
+
+    serve(
+        folder,
+        EmulatorOptions(port=port, answerer=answerer, faults=faults),
+        announce=lambda text: click.echo(text, err=True),
+    )
+    return Report(None)

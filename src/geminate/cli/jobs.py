@@ -1,0 +1,110 @@
+"""``geminate submit``, ``status``, ``wait`` and ``cancel``: the jobs of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from geminate.cli.options import json_option, run_argument, submit_options, take_target, where_options
+from geminate.cli.report import Report, TerminalProgress
+
+if TYPE_CHECKING:
+    from geminate.pipeline.runs import JobStatus
+    from geminate.wire.jobs import Job
+
+_EXIT_JOB_FAILED = 4
+
+
+@click.command()
+@run_argument
+@submit_options
+@where_options
+@json_option
+def submit(run_path: Path, on_doubt: str, **options: Any) -> Report:
+    """Make one job for each shard of RUN; a shard's attempt is paid for once, however often this is called."""
+    from geminate.pipeline.runs import Run
+
+    progress = TerminalProgress()
+    try:
+        jobs = Run.open(run_path).submit(take_target(options), progress.notify, post_again=on_doubt == "post")
+    finally:
+        progress.close()
+    return _report(run_path, jobs, 0)
+
+
+@click.command()
+@run_argument
+@json_option
+def status(run_path: Path, **options: Any) -> Report:
+    """Show the jobs of RUN as the service sees them now."""
+    from geminate.pipeline.runs import Run
+
+    del options
+    statuses = Run.open(run_path).status()
+    document = {"run": str(run_path), "attempts": [_attempt_document(status) for status in statuses]}
+    sentences = [
+        f"shard {s.attempt.shard}, attempt {s.attempt.number}: {s.job.state if s.job else s.attempt.state}"
+        + (f", {s.job.successful} done, {s.job.failed} failed" if s.job and s.job.successful is not None else "")
+        + (f", {s.job.name}" if s.job else "")
+        for s in statuses
+    ]
+    return Report(document, sentences)
+
+
+@click.command()
+@run_argument
+@json_option
+def wait(run_path: Path, **options: Any) -> Report:
+    """Wait until every job of RUN has ended. Interrupting it leaves the jobs running; wait again at any time."""
+    from geminate.pipeline.runs import Run
+
+    del options
+    progress = TerminalProgress()
+    try:
+        jobs = Run.open(run_path).wait(progress.notify)
+    finally:
+        progress.close()
+    return _report(run_path, jobs, 0 if all(job.succeeded for job in jobs) else _EXIT_JOB_FAILED)
+
+
+@click.command()
+@run_argument
+@json_option
+def cancel(run_path: Path, **options: Any) -> Report:
+    """Ask the service to end the jobs of RUN. What they have finished is billed, and collect reads it."""
+    from geminate.pipeline.runs import Run
+
+    del options
+    asked = Run.open(run_path).cancel()
+    return Report({"run": str(run_path), "cancelled": asked}, [f"asked {asked} jobs to end"])
+
+
+def _report(run_path: Path, jobs: list[Job], exit_code: int) -> Report:
+    document = {"run": str(run_path), "jobs": [_job_document(job) for job in jobs]}
+    sentences = [f"{job.state} {job.name}" + (f": {job.error}" if job.error else "") for job in jobs]
+    return Report(document, sentences, exit_code)
+
+
+def _job_document(job: Job) -> dict[str, Any]:
+    return {
+        "name": job.name,
+        "state": job.state,
+        "successful": job.successful,
+        "failed": job.failed,
+        "incomplete": job.incomplete,
+        "output_uri": job.output_uri,
+        "error": job.error,
+    }
+
+
+def _attempt_document(status: JobStatus) -> dict[str, Any]:
+    attempt = status.attempt
+    return {
+        "shard": attempt.shard,
+        "attempt": attempt.number,
+        "state": attempt.state,
+        "input_uri": attempt.input_uri,
+        "job": None if status.job is None else _job_document(status.job),
+    }

@@ -1,0 +1,165 @@
+"""The options that several commands share, and the values they become."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import reduce
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from geminate.errors import UsageError
+
+if TYPE_CHECKING:
+    from geminate.connect import Where
+    from geminate.formats.prompts import PromptOptions, Prompts
+    from geminate.pipeline.build import BuildOptions
+    from geminate.pipeline.target import Target
+    from geminate.stages.specs import Spec
+
+Command = Callable[..., Any]
+
+
+def _together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    return lambda command: reduce(lambda wrapped, option: option(wrapped), reversed(options), command)
+
+
+spec_options = _together(
+    click.option("--spec", "spec_path", metavar="FILE", help="The spec: model, request, answer schema (YAML or JSON)."),
+    click.option("--model", metavar="M", help="The model, where there is no spec file."),
+    click.option(
+        "--prompt", metavar="TEXT", help="The text of one user turn, with {{ column }} slots; @FILE reads it."
+    ),
+    click.option("--system", metavar="TEXT", help="The system instruction; @FILE reads it."),
+    click.option("--answer-schema", metavar="FILE", help="JSON Schema of the answer."),
+)
+
+where_options = _together(
+    click.option("--project", metavar="P", help="The Google Cloud project; by default the credentials' own."),
+    click.option("--location", metavar="L", help="The location of the jobs.  [default: global]"),
+    click.option("--emulate", is_flag=True, help="Rehearse: an embedded emulator answers, and nothing is paid."),
+    click.option("--answerer", metavar="MODULE:FUNCTION", help="With --emulate: what answers instead."),
+    click.option("--endpoint", metavar="URL", help="Another job service, such as a running geminate emulate."),
+    click.option("--buckets", "buckets_path", metavar="DIR", help="A folder that stands in for Cloud Storage."),
+)
+
+prompt_options = _together(
+    click.option("--key", metavar="COL", help="The column that tells prompts apart.  [default: key, else generated]"),
+    click.option("--input-format", metavar="FORMAT", help="The prompts' format, where the name does not tell."),
+    click.option("--columns", metavar="A,B,…", help="Column names of CSV or TSV files without a header."),
+    click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N prompts."),
+    click.option("--sample", type=click.IntRange(min=1), metavar="N", help="N prompts at random, in input order."),
+    click.option("--seed", type=int, default=0, metavar="N", help="What --sample starts from."),
+    click.option("--where", metavar="EXPR", help="Only prompts for which this SQL expression is true."),
+)
+build_options = _together(
+    click.option("--shard-rows", type=click.IntRange(min=1), metavar="N", help="At most N requests a shard."),
+    click.option("--shard-bytes", type=click.IntRange(min=1), metavar="N", help="At most N bytes a shard."),
+    click.option(
+        "--on-reject",
+        type=click.Choice(["keep", "fail"]),
+        default="keep",
+        show_default=True,
+        help="What a prompt that breaks a rule does: become a rejected row, or stop the build.",
+    ),
+)
+
+submit_options = _together(
+    click.option("--staging", metavar="gs://…", help="Below which request lines and predictions lie."),
+    click.option(
+        "--on-doubt",
+        type=click.Choice(["post", "stop"]),
+        default="post",
+        show_default=True,
+        help="After a create call without a clear end, when the service shows no job for long: call again, or stop.",
+    ),
+)
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout.")
+overwrite_option = click.option("--overwrite", is_flag=True, help="Replace an output that exists.")
+run_argument = click.argument("run_path", metavar="RUN", type=click.Path(path_type=Path))
+
+
+def read_spec(options: dict[str, Any]) -> Spec:
+    """The spec that the SPEC-OPTIONS name; they are taken out of ``options``.
+
+    Raises:
+        UsageError: Neither or both ways of giving one were used.
+    """
+    from geminate.stages.specs import Spec
+
+    path, model, prompt, system, answer = (
+        options.pop(name) for name in ("spec_path", "model", "prompt", "system", "answer_schema")
+    )
+    if path is not None:
+        if any(option is not None for option in (prompt, system, answer, model)):
+            raise UsageError("--spec says it all", remedy="leave out --model, --prompt, --system and --answer-schema")
+        return Spec.load(path)
+    if model is None or prompt is None:
+        raise UsageError("there is no spec", remedy="give --spec FILE, or --model M and --prompt TEXT")
+    return Spec.from_prompt(model, _text(prompt), system=system and _text(system), answer=answer and Path(answer))
+
+
+def take_where(options: dict[str, Any]) -> Where | None:
+    """Where the run should live, None where no option says; they are taken out of ``options``."""
+    from geminate.connect import DEFAULT_LOCATION, Where
+
+    names = ("project", "location", "emulate", "answerer", "endpoint", "buckets_path")
+    project, location, emulate, answerer, endpoint, buckets = (options.pop(name) for name in names)
+    if not any((project, location, emulate, answerer, endpoint, buckets)):
+        return None
+    if emulate and (endpoint or buckets):
+        raise UsageError(
+            "--emulate brings its own job service and buckets", remedy="leave out --endpoint and --buckets"
+        )
+    if answerer and not emulate:
+        raise UsageError("--answerer goes with --emulate")
+    buckets_path = Path(buckets) if buckets else None
+    return Where(project, location or DEFAULT_LOCATION, emulate, endpoint, buckets_path, answerer)
+
+
+def take_prompt_options(options: dict[str, Any]) -> PromptOptions:
+    """How prompts are read; the options are taken out of ``options``."""
+    from geminate.formats.prompts import PromptOptions
+
+    columns = options.pop("columns")
+    names = ("input_format", "limit", "sample", "seed", "where")
+    return PromptOptions(columns=tuple(columns.split(",")) if columns else None, **{n: options.pop(n) for n in names})
+
+
+def _text(text: str) -> str:
+    if not text.startswith("@"):
+        return text
+    path = Path(text[1:])
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot be read ({error})", where=str(path)) from error
+
+
+def take_build_options(options: dict[str, Any]) -> BuildOptions:
+    """How the run is built; the options are taken out of ``options``."""
+    from geminate.pipeline.build import BuildOptions
+
+    names = {"key": "key", "shard_rows": "max_rows", "shard_bytes": "max_shard_bytes", "on_reject": "on_reject"}
+    given = {field: options.pop(name) for name, field in names.items()}
+    return BuildOptions(**{field: value for field, value in given.items() if value is not None or field == "key"})
+
+
+def take_prompts(sources: tuple[str, ...], where: Where | None, options: dict[str, Any]) -> Prompts:
+    """The prompts of the PROMPTS arguments; their options are taken out of ``options``."""
+    from geminate.connect import Where, open_store
+    from geminate.formats.prompts import open_prompts
+
+    store = open_store(where or Where()) if any(source.startswith("gs://") for source in sources) else None
+    return open_prompts(list(sources), options=take_prompt_options(options), store=store)
+
+
+def take_target(options: dict[str, Any]) -> Target | None:
+    """Where the jobs should go, None where no option says; they are taken out of ``options``."""
+    from geminate.connect import Where
+    from geminate.pipeline.target import Target
+
+    where, staging_uri = take_where(options), options.pop("staging")
+    return None if where is None and staging_uri is None else Target(where or Where(), staging_uri)

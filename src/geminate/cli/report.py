@@ -1,0 +1,81 @@
+"""What a command gives back, and how a person or a program is shown it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from geminate.pipeline.progress import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The end of a command.
+
+    Attributes:
+        document: What ``--json`` prints, None where the command has written its own data to stdout.
+        sentences: What a person reads instead.
+        exit_code: One of the contract's.
+    """
+
+    document: dict[str, Any] | None
+    sentences: list[str] = field(default_factory=list)
+    exit_code: int = 0
+
+    def show(self, *, as_json: bool) -> None:
+        """Nothing; the document goes to stdout, or the sentences to stderr."""
+        if not as_json:
+            for sentence in self.sentences:
+                click.echo(sentence, err=True)
+        elif self.document is not None:
+            click.echo(json.dumps(self.document, ensure_ascii=False))
+
+
+class TerminalProgress:
+    """Draws progress on a terminal, and nothing anywhere else; use ``notify`` as a ``Notify``."""
+
+    def __init__(self) -> None:
+        self._display: Any = None
+        self._task: Any = None
+        self._step = ""
+        self._draws = sys.stderr.isatty()
+
+    def notify(self, progress: Progress) -> None:
+        """Nothing; the bar shows it."""
+        if not self._draws:
+            return
+        if progress.step != self._step:
+            self.close()
+            self._start(progress)
+        text = f"{progress.unit} {progress.note}".rstrip()
+        self._display.update(self._task, completed=progress.done, total=progress.total, text=text)
+
+    def close(self) -> None:
+        """Nothing; the bar is gone."""
+        if self._display is not None:
+            self._display.stop()
+            self._display = None
+
+    def _start(self, progress: Progress) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import Progress as Bars
+
+        self._display = Bars(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[text]}"),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._display.start()
+        self._task = self._display.add_task(progress.step, total=progress.total, text="")
+        self._step = progress.step

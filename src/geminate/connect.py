@@ -1,0 +1,127 @@
+"""From where a run lives to the adapters that reach it, each imported on use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from geminate.errors import AccessError, UsageError
+from geminate.ports import JobService, ObjectStore
+from geminate.wire.uris import service_endpoint
+
+DEFAULT_LOCATION = "global"
+EMULATED_PROJECT = "emulated"
+EMULATED_STAGING_URI = "gs://geminate-emulator"
+_SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Where jobs run and buckets lie.
+
+    Attributes:
+        project: The Google Cloud project, None for the credentials' own.
+        location: The location of the jobs.
+        emulate: Whether the embedded emulator stands in for the service, and a folder for the buckets.
+        endpoint: Another base URL for the job service, such as a running ``geminate emulate``.
+        buckets_path: A folder that stands in for Cloud Storage.
+        answerer: What answers in the embedded emulator, as ``module:function``; None for the built-in one.
+    """
+
+    project: str | None = None
+    location: str = DEFAULT_LOCATION
+    emulate: bool = False
+    endpoint: str | None = None
+    buckets_path: Path | None = None
+    answerer: str | None = None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether an emulator answers, so that nothing costs money and nothing takes hours."""
+        return self.emulate or self.endpoint is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """The adapters of one run."""
+
+    store: ObjectStore
+    jobs: JobService
+
+
+@contextmanager
+def open_outside(where: Where, emulator_path: Path) -> Iterator[Outside]:
+    """The adapters for a run; an embedded emulator lives as long as the context.
+
+    Raises:
+        AccessError: There are no usable credentials.
+        UsageError: No project is named, and the credentials name none.
+    """
+    with ExitStack() as stack:
+        if where.emulate:
+            where = stack.enter_context(_embedded_emulator(where, emulator_path))
+        jobs = _open_jobs(where)
+        stack.callback(jobs.close)
+        yield Outside(open_store(where), jobs)
+
+
+def open_store(where: Where) -> ObjectStore:
+    """The store behind ``gs://``: a folder where one stands in, else Cloud Storage."""
+    if where.buckets_path is not None:
+        from geminate.adapters.folder import FolderStore
+
+        return FolderStore(where.buckets_path)
+    from google.auth.exceptions import DefaultCredentialsError
+    from google.cloud import storage
+
+    from geminate.adapters.gcs import GcsStore
+
+    try:
+        return GcsStore(storage.Client(project=where.project))
+    except (DefaultCredentialsError, OSError) as error:
+        raise _no_credentials() from error
+
+
+@contextmanager
+def _embedded_emulator(where: Where, emulator_path: Path) -> Iterator[Where]:
+    from geminate.emulator import Emulator, EmulatorOptions
+
+    with Emulator(emulator_path, EmulatorOptions(answerer=where.answerer)) as emulator:
+        yield Where(
+            project=where.project or EMULATED_PROJECT,
+            location=where.location,
+            endpoint=emulator.url,
+            buckets_path=emulator.buckets,
+        )
+
+
+def _open_jobs(where: Where) -> Any:
+    from geminate.adapters.vertex import VertexJobs
+
+    if where.endpoint is not None:
+        from google.oauth2.credentials import Credentials
+
+        project = where.project or EMULATED_PROJECT
+        return VertexJobs(where.endpoint, project, where.location, Credentials(token="emulated"))  # noqa: S106 an emulator takes any
+    import google.auth
+    from google.auth.exceptions import DefaultCredentialsError
+
+    try:
+        credentials, own_project = google.auth.default(scopes=_SCOPES)
+    except DefaultCredentialsError as error:
+        raise _no_credentials() from error
+    project = where.project or own_project
+    if not project:
+        raise UsageError("no project is named, and the credentials name none", remedy="give --project")
+    return VertexJobs(service_endpoint(where.location), project, where.location, credentials)
+
+
+def _no_credentials() -> AccessError:
+    return AccessError(
+        "no Google credentials",
+        remedy="sign in with gcloud auth application-default login, set GOOGLE_APPLICATION_CREDENTIALS, "
+        "or rehearse with --emulate",
+    )

@@ -1,0 +1,87 @@
+"""Every error Geminate raises, as one tree.
+
+Whose fault it is and whether trying again helps decide the branch; the branch decides the exit code::
+
+    GeminateError                      1   something we did not foresee
+    ├── UsageError                     2   the command or call contradicts itself
+    ├── InputError                     5   prompts, spec, request lines or a target cannot be used as they are
+    │   ├── SpecError                      the spec: where in it, which rule
+    │   ├── PromptError                    the prompt set: which file, which row
+    │   └── TargetError                    where the output should go: it exists, or differs from the run
+    ├── AccessError                   77   no permission: a folder, a bucket, a project
+    ├── JobFailedError                 4   the service ended a job without doing it
+    └── TransientError                75   try again: nothing is lost
+
+What befalls one row is never an exception: it is a column of the joined rows or a counted reject.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class GeminateError(Exception):
+    """What stopped the work, where, and what to do about it.
+
+    Args:
+        what: What is wrong, as a clause without a full stop.
+        where: The file, line, key or path it is about.
+        remedy: What the reader should do, as a clause without a full stop.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, what: str, *, where: str | None = None, remedy: str | None = None) -> None:
+        self.what = what
+        self.where = where
+        self.remedy = remedy
+        super().__init__(self.sentence)
+
+    @property
+    def sentence(self) -> str:
+        """One sentence: where, what, and what to do."""
+        start = f"{self.where}: " if self.where else ""
+        end = f"; {self.remedy}" if self.remedy else ""
+        return f"{start}{self.what}{end}"
+
+
+class UsageError(GeminateError):
+    """The options or arguments contradict each other or lack something."""
+
+    exit_code = 2
+
+
+class InputError(GeminateError):
+    """Prompts, a spec, request lines or a target cannot be used as they are."""
+
+    exit_code = 5
+
+
+class SpecError(InputError):
+    """The spec breaks a rule, or names what the prompts do not have."""
+
+
+class PromptError(InputError):
+    """The prompt set cannot be read, or its rows cannot be told apart."""
+
+
+class TargetError(InputError):
+    """The output exists already, or belongs to another run."""
+
+
+class AccessError(GeminateError):
+    """The caller may not read or write there."""
+
+    exit_code = 77
+
+
+class JobFailedError(GeminateError):
+    """The service ended a job without carrying it out."""
+
+    exit_code = 4
+
+
+class TransientError(GeminateError):
+    """A passing fault: the same command again goes on where this one stopped."""
+
+    exit_code = 75

@@ -1,0 +1,235 @@
+"""What is durable about a run's jobs: every attempt, its state, and how it came there.
+
+SQLite in the run's folder, ``synchronous=FULL``, each transition one transaction. The folder can be copied to another
+machine and gone on with. Nothing secret is written.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from geminate.errors import GeminateError, InputError, TransientError
+
+LEDGER_NAME = "run.sqlite"
+LOCK_NAME = "run.lock"
+SCHEMA_VERSION = 1
+
+FOLLOWS: Mapping[str, frozenset[str]] = {
+    "planned": frozenset({"staged"}),
+    "staged": frozenset({"intended"}),
+    "intended": frozenset({"committed", "refused", "doubtful"}),
+    "doubtful": frozenset({"committed", "intended"}),
+    "refused": frozenset({"intended"}),
+    "committed": frozenset({"ended"}),
+    "ended": frozenset(),
+}
+"""Which state of an attempt may follow which.
+
+``planned``: its request lines lie in the run's folder. ``staged``: they lie where the service reads them.
+``intended``: a create call is about to be made, or was begun by a process that died. ``refused``: the service said no,
+and no job exists. ``doubtful``: the call went out and no clear answer came. ``committed``: a job exists, and may cost
+money. ``ended``: the job's state is final.
+"""
+
+_SCHEMA = """
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE attempts (
+    attempt_id TEXT PRIMARY KEY,
+    shard TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    input_uri TEXT NOT NULL DEFAULT '',
+    input_generation INTEGER NOT NULL DEFAULT 0,
+    output_prefix_uri TEXT NOT NULL DEFAULT '',
+    body TEXT NOT NULL DEFAULT '',
+    job_name TEXT NOT NULL DEFAULT '',
+    job TEXT NOT NULL DEFAULT '{}',
+    intended_at REAL NOT NULL DEFAULT 0,
+    UNIQUE (shard, number)
+) STRICT;
+CREATE TABLE events (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    at REAL NOT NULL,
+    attempt_id TEXT NOT NULL,
+    from_state TEXT NOT NULL,
+    to_state TEXT NOT NULL,
+    note TEXT NOT NULL
+) STRICT;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One submission of one shard.
+
+    Attributes:
+        attempt_id: Unique among all runs; the job's label.
+        shard: The shard's name.
+        number: 1 for the first attempt.
+        state: One of ``FOLLOWS``.
+        input_uri: Where the service reads the request lines.
+        input_generation: Which version of that object.
+        output_prefix_uri: Below which the service writes.
+        body: The create call's body as JSON text.
+        job_name: The job's resource name, empty until there is one.
+        job: The service's last answer about it, as JSON text.
+        intended_at: When the intent was written down, seconds since the epoch.
+    """
+
+    attempt_id: str
+    shard: str
+    number: int
+    state: str
+    input_uri: str = ""
+    input_generation: int = 0
+    output_prefix_uri: str = ""
+    body: str = ""
+    job_name: str = ""
+    job: str = "{}"
+    intended_at: float = 0.0
+
+
+class Ledger:
+    """The open ledger of one run; use it as a context manager.
+
+    Args:
+        run_path: The run's folder.
+        lock: Whether to keep other processes from working on the run meanwhile; only a reader may do without.
+
+    Raises:
+        InputError: The folder is no run, or was written by a newer Geminate.
+        TransientError: Another process works on this run, or the disk is full.
+    """
+
+    def __init__(self, run_path: Path, *, lock: bool = True) -> None:
+        path = run_path / LEDGER_NAME
+        if not path.is_file():
+            raise InputError("this folder is not a run", where=str(run_path), remedy="make one with geminate build")
+        self._lock = hold_lock(run_path) if lock else None
+        self._db = _open_database(path)
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version != SCHEMA_VERSION:
+            self.close()
+            raise InputError(
+                f"the run's ledger has version {version}, and this Geminate knows {SCHEMA_VERSION}",
+                where=str(path),
+                remedy="use the Geminate that wrote it",
+            )
+
+    @staticmethod
+    def create(run_path: Path, facts: Mapping[str, Any], attempts: Iterable[Attempt]) -> None:
+        """Nothing; the folder then holds a ledger with these facts and attempts."""
+        db = _open_database(run_path / LEDGER_NAME)
+        with db:
+            db.executescript(_SCHEMA)
+            db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            db.executemany("INSERT INTO facts VALUES (?, ?)", [(name, json.dumps(v)) for name, v in facts.items()])
+            _insert_attempts(db, attempts)
+        db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Nothing; the run is free for another process."""
+        self._db.close()
+        if self._lock is not None:
+            self._lock.close()
+
+    def facts(self) -> dict[str, Any]:
+        """What was settled for the whole run, by name."""
+        return {name: json.loads(value) for name, value in self._db.execute("SELECT name, value FROM facts")}
+
+    def settle(self, name: str, value: object) -> None:
+        """Nothing; the fact is durable. A fact settled before is replaced."""
+        with self._db:
+            self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, json.dumps(value)))
+
+    def attempts(self) -> list[Attempt]:
+        """Every attempt, by shard, then number."""
+        rows = self._db.execute(f"SELECT {_COLUMNS} FROM attempts ORDER BY shard, number")
+        return [Attempt(*row) for row in rows]
+
+    def add_attempts(self, attempts: Iterable[Attempt]) -> None:
+        """Nothing; the new attempts are durable."""
+        with self._db:
+            _insert_attempts(self._db, attempts)
+
+    def advance(self, attempt: Attempt, state: str, *, at: float, note: str = "", **fields: str | float) -> Attempt:
+        """The attempt in its next state, durable together with the fields that changed.
+
+        Raises:
+            GeminateError: That state may not follow, or the ledger holds another one than ``attempt`` says.
+        """
+        if state not in FOLLOWS[attempt.state]:
+            raise GeminateError(f"an attempt cannot go from {attempt.state} to {state}", where=attempt.attempt_id)
+        changes = {"state": state, **fields}
+        assignments = ", ".join(f"{name} = :{name}" for name in changes)
+        with self._db:
+            changed = self._db.execute(
+                f"UPDATE attempts SET {assignments} WHERE attempt_id = :id AND state = :before",
+                {**changes, "id": attempt.attempt_id, "before": attempt.state},
+            ).rowcount
+            if changed != 1:
+                raise GeminateError("the ledger holds another state of this attempt", where=attempt.attempt_id)
+            self._db.execute(
+                "INSERT INTO events (at, attempt_id, from_state, to_state, note) VALUES (?, ?, ?, ?, ?)",
+                (at, attempt.attempt_id, attempt.state, state, note),
+            )
+        return self._attempt(attempt.attempt_id)
+
+    def record_job(self, attempt: Attempt, job: Mapping[str, Any]) -> Attempt:
+        """The attempt with the service's latest answer about its job."""
+        with self._db:
+            self._db.execute("UPDATE attempts SET job = ? WHERE attempt_id = ?", (json.dumps(job), attempt.attempt_id))
+        return self._attempt(attempt.attempt_id)
+
+    def _attempt(self, attempt_id: str) -> Attempt:
+        row = self._db.execute(f"SELECT {_COLUMNS} FROM attempts WHERE attempt_id = ?", (attempt_id,)).fetchone()
+        return Attempt(*row)
+
+
+_COLUMNS = ", ".join(Attempt.__dataclass_fields__)
+
+
+def _open_database(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA journal_mode = DELETE")
+    db.execute("PRAGMA synchronous = FULL")
+    return db
+
+
+def _insert_attempts(db: sqlite3.Connection, attempts: Iterable[Attempt]) -> None:
+    marks = ", ".join("?" * len(Attempt.__dataclass_fields__))
+    rows = [tuple(getattr(a, name) for name in Attempt.__dataclass_fields__) for a in attempts]
+    db.executemany(f"INSERT INTO attempts ({_COLUMNS}) VALUES ({marks})", rows)
+
+
+def hold_lock(run_path: Path) -> sqlite3.Connection:
+    """The lock on a folder, held until it is closed.
+
+    It is an open write transaction of SQLite, which the operating system drops with the process, on every system.
+
+    Raises:
+        TransientError: Another process holds it.
+    """
+    lock = sqlite3.connect(run_path / LOCK_NAME, timeout=0.2, isolation_level=None)
+    try:
+        lock.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        lock.close()
+        raise TransientError(
+            "another process is working on this run", where=str(run_path), remedy="wait for it, or end it"
+        ) from error
+    return lock

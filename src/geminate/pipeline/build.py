@@ -1,0 +1,245 @@
+"""Build: prompts and a spec become a run's folder, whole or not at all."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+import geminate
+from geminate.errors import AccessError, PromptError, TargetError, UsageError
+from geminate.formats.prompts import Prompts
+from geminate.ledger import LOCK_NAME, Attempt, Ledger, hold_lock
+from geminate.pipeline.folder import (
+    MANIFEST_NAME,
+    REJECT_COLUMN,
+    SPEC_NAME,
+    VIOLATIONS_NAME,
+    Manifest,
+    PromptsRecord,
+    RunFolder,
+    ShardRecord,
+    SourceRecord,
+)
+from geminate.pipeline.overlap import iter_ahead
+from geminate.pipeline.progress import Notify, Progress, silent
+from geminate.pipeline.shard_files import ShardFiles
+from geminate.pipeline.templates import compile_spec
+from geminate.stages.keys import KeyColumn, KeyRegister, choose_key, find_duplicate
+from geminate.stages.requests import RequestEncoder
+from geminate.stages.shards import ShardCutter, ShardLimits
+from geminate.stages.specs import Spec
+from geminate.wire.keys import encode_keys
+from geminate.wire.limits import LIMITS
+from geminate.wire.violations import Violation
+
+# Room for what the service may add to a line when it copies the file.
+_BYTES_MARGIN = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class BuildOptions:
+    """What a caller may settle about a build.
+
+    Attributes:
+        key: The column that holds the key, None for the contract's default.
+        max_rows: Request lines a shard.
+        max_shard_bytes: Bytes a shard.
+        on_reject: Whether a prompt that breaks a rule becomes a ``rejected`` row, or stops the build.
+    """
+
+    key: str | None = None
+    max_rows: int = LIMITS.max_requests_per_job
+    max_shard_bytes: int = int(LIMITS.max_input_file_bytes * _BYTES_MARGIN)
+    on_reject: Literal["keep", "fail"] = "keep"
+
+
+@dataclass(frozen=True, slots=True)
+class _Encoded:
+    """One record batch on its way to the shard files."""
+
+    prompts: pa.RecordBatch
+    lines: pa.Array
+    violations: list[Violation]
+
+
+def build_run(
+    prompts: Prompts, spec: Spec, run_path: Path, options: BuildOptions | None = None, notify: Notify = silent
+) -> Manifest:
+    """The manifest of the new run.
+
+    The folder appears whole, or not at all: it is made under a hidden name and renamed. Prompts keep their order over
+    the shards. Memory is that of a few record batches and eight bytes a prompt.
+
+    Raises:
+        PromptError: A prompt has no key, or two have the same; nothing could be joined to them.
+        SpecError: The spec names a column the prompts lack, or its request breaks a rule for every prompt.
+        TargetError: The folder exists.
+    """
+    options = options or BuildOptions()
+    key = choose_key(prompts.schema, options.key)
+    encoder = compile_spec(spec, key.extend_schema(prompts.schema))
+    with _new_folder(run_path) as folder:
+        builder = _Builder(prompts, key, encoder, options, notify)
+        shards = builder.write(folder)
+        manifest = Manifest(
+            geminate=geminate.__version__,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            run_id=secrets.token_hex(6),
+            model=spec.model,
+            spec_fingerprint=spec.fingerprint,
+            prompts=PromptsRecord(
+                builder.rows,
+                builder.rejected,
+                tuple(SourceRecord(s.uri, s.size_bytes, s.crc32c) for s in prompts.identity),
+            ),
+            key=key.name,
+            key_generated=key.generated,
+            shards=tuple(shards),
+        )
+        folder.write_json(SPEC_NAME, spec.to_document())
+        Ledger.create(folder.path, {"run_id": manifest.run_id}, _first_attempts(manifest))
+        folder.write_json(MANIFEST_NAME, manifest)
+    return manifest
+
+
+class _Builder:
+    """One build's counts, and the prompts' way into files."""
+
+    def __init__(
+        self, prompts: Prompts, key: KeyColumn, encoder: RequestEncoder, options: BuildOptions, notify: Notify
+    ) -> None:
+        self._prompts = prompts
+        self._key = key
+        self._encoder = encoder
+        self._options = options
+        self._notify = notify
+        self._register = KeyRegister()
+        self.rows = 0
+        self.rejected = 0
+
+    def write(self, folder: RunFolder) -> list[ShardRecord]:
+        schema = self._key.extend_schema(self._prompts.schema)
+        files = ShardFiles(folder, schema)
+        cutter = ShardCutter(ShardLimits(self._options.max_rows, self._options.max_shard_bytes))
+        encoded = iter_ahead(self._iter_encoded(iter_ahead(self._prompts.iter_record_batches())))
+        with files, (folder.path / VIOLATIONS_NAME).open("wb") as violations:
+            for block in encoded:
+                files.write(cutter, block.prompts, block.lines)
+                self.rejected += block.lines.null_count
+                for violation in block.violations:
+                    violations.write(msgspec.json.encode(violation) + b"\n")
+                self._notify(Progress("build", self.rows, None, "prompts"))
+        self._refuse_duplicates(folder, files.records)
+        return files.records
+
+    def _iter_encoded(self, record_batches: Iterable[pa.RecordBatch]) -> Iterator[_Encoded]:
+        for record_batch in record_batches:
+            first_row = self.rows
+            prompts = self._key.extend(record_batch, first_row)
+            keys = self._key.texts(prompts)
+            if keys.null_count:
+                self._refuse_keyless(first_row + pc.index(pc.is_null(keys), True).as_py())
+            self._register.add(keys)
+            block = self._encoder.encode(prompts, encode_keys(keys))
+            violations = [
+                self._place(violation, first_row + position, keys[position].as_py())
+                for position, violation in block.violations
+            ]
+            if violations and self._options.on_reject == "fail":
+                first = violations[0]
+                raise PromptError(f"{first.message} ({first.rule})", where=f"{first.file}, row {first.line}")
+            reasons = pa.array(_reasons(block.violations, prompts.num_rows), pa.string())
+            self.rows += prompts.num_rows
+            yield _Encoded(prompts.append_column(REJECT_COLUMN, reasons), block.lines, violations)
+
+    def _place(self, violation: Violation, row: int, key: str) -> Violation:
+        file, line = self._prompts.locate(row)
+        return replace(violation, file=file, line=line, key=key)
+
+    def _where(self, row: int) -> str:
+        file, line = self._prompts.locate(row)
+        return f"{file}, row {line}"
+
+    def _refuse_keyless(self, row: int) -> None:
+        raise PromptError(
+            f"the prompt has no key in column {self._key.name!r}",
+            where=self._where(row),
+            remedy="fill it, or name another column with --key",
+        )
+
+    def _refuse_duplicates(self, folder: RunFolder, shards: list[ShardRecord]) -> None:
+        candidates = self._register.candidate_rows()
+        if not candidates:
+            return
+        found = find_duplicate(_iter_keys(folder, shards, self._key, candidates))
+        if found is None:
+            return
+        first, second, key = found
+        raise PromptError(
+            f"the key {key!r} stands here and at {self._where(first)}",
+            where=self._where(second),
+            remedy="make the keys unique, name another column with --key, or rename the column to have keys generated",
+        )
+
+
+def _iter_keys(
+    folder: RunFolder, shards: list[ShardRecord], key: KeyColumn, rows: set[int]
+) -> Iterator[tuple[int, str]]:
+    row = 0
+    for shard in shards:
+        with pa.ipc.open_stream(folder.prompts_path(shard.name)) as reader:
+            for record_batch in reader:
+                texts = key.texts(record_batch)
+                for position in range(record_batch.num_rows):
+                    if row + position in rows:
+                        yield row + position, texts[position].as_py()
+                row += record_batch.num_rows
+
+
+def _reasons(violations: list[tuple[int, Violation]], rows: int) -> list[str | None]:
+    reasons: list[str | None] = [None] * rows
+    for position, violation in violations:
+        if reasons[position] is None:
+            reasons[position] = f"{violation.message} ({violation.rule})"
+    return reasons
+
+
+def _first_attempts(manifest: Manifest) -> list[Attempt]:
+    return [
+        Attempt(attempt_id=f"{manifest.run_id}-{shard.name}-1", shard=shard.name, number=1, state="planned")
+        for shard in manifest.shards
+        if shard.rows
+    ]
+
+
+@contextmanager
+def _new_folder(run_path: Path) -> Iterator[RunFolder]:
+    if run_path.exists():
+        raise TargetError("the run exists already", where=str(run_path), remedy="name another folder, or remove it")
+    if not run_path.parent.is_dir():
+        raise UsageError("no such folder", where=str(run_path.parent), remedy="make it first")
+    hidden = run_path.with_name(f".{run_path.name}.partial")
+    try:
+        hidden.mkdir(exist_ok=True)
+    except PermissionError as error:
+        raise AccessError("the folder is not writable", where=str(run_path.parent), remedy="choose another") from error
+    with closing(hold_lock(hidden)):
+        for stale in hidden.iterdir():
+            if stale.name != LOCK_NAME:
+                stale.unlink()
+        try:
+            yield RunFolder(hidden)
+            hidden.rename(run_path)
+        except BaseException:
+            shutil.rmtree(hidden, ignore_errors=True)
+            raise

@@ -1,0 +1,111 @@
+"""A run's folder: the names in it, and its manifest."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from geminate.errors import InputError
+
+MANIFEST_NAME = "manifest.json"
+SPEC_NAME = "spec.json"
+VIOLATIONS_NAME = "violations.jsonl"
+EMULATOR_NAME = "emulator"
+REJECT_COLUMN = "__geminate_reject"
+"""The column of a shard's prompts that says why a prompt is not sent, null where it is."""
+
+
+class SourceRecord(msgspec.Struct, frozen=True):
+    """One source of prompts, as it was when the run was built."""
+
+    uri: str
+    size_bytes: int
+    crc32c: int
+
+
+class PromptsRecord(msgspec.Struct, frozen=True):
+    """The prompts of a run."""
+
+    count: int
+    rejected: int
+    identity: tuple[SourceRecord, ...]
+
+
+class ShardRecord(msgspec.Struct, frozen=True):
+    """One shard: its request lines, and the prompts they came from."""
+
+    name: str
+    rows: int
+    size_bytes: int
+    sha256: str
+    uri: str | None
+    prompts: int
+    prompts_sha256: str
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What a build made; written last, so that a folder that has it is whole."""
+
+    geminate: str
+    created: str
+    run_id: str
+    model: str
+    spec_fingerprint: str
+    prompts: PromptsRecord
+    key: str
+    key_generated: bool
+    shards: tuple[ShardRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """The files of one run."""
+
+    path: Path
+
+    def requests_path(self, shard: str) -> Path:
+        """The request lines of a shard's first attempt."""
+        return self.path / f"requests-{shard}.jsonl"
+
+    def prompts_path(self, shard: str) -> Path:
+        """The prompts of a shard, the rejected ones included."""
+        return self.path / f"prompts-{shard}.arrow"
+
+    @property
+    def emulator_path(self) -> Path:
+        """Where the embedded emulator keeps its jobs and buckets."""
+        return self.path / EMULATOR_NAME
+
+    def read_manifest(self) -> Manifest:
+        """The manifest.
+
+        Raises:
+            InputError: The folder is not a run, or its manifest is damaged.
+        """
+        path = self.path / MANIFEST_NAME
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=Manifest)
+        except (FileNotFoundError, NotADirectoryError):
+            raise InputError(
+                "not the folder of a run", where=str(self.path), remedy="make one with geminate build"
+            ) from None
+        except msgspec.MsgspecError as error:
+            raise InputError(
+                f"the manifest is damaged: {error}", where=str(path), remedy="build the run again"
+            ) from error
+
+    def write_json(self, name: str, document: Any) -> None:
+        """Nothing; the file is on disk whole, indented for people."""
+        text = msgspec.json.format(msgspec.json.encode(document), indent=2)
+        with (self.path / name).open("wb") as file:
+            file.write(text + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def read_json(self, name: str) -> Any:
+        """A JSON file of the folder."""
+        return msgspec.json.decode((self.path / name).read_bytes())

@@ -1,0 +1,135 @@
+"""A run, from prompts to joined rows, as an object with one method a step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from geminate.adapters.system import SystemClock
+from geminate.connect import Outside, open_outside
+from geminate.errors import TransientError
+from geminate.formats.prompts import Prompts
+from geminate.ledger import Attempt, Ledger
+from geminate.pipeline.build import BuildOptions, build_run
+from geminate.pipeline.collect import Collected, CollectOptions, collect_rows
+from geminate.pipeline.folder import Manifest, RunFolder
+from geminate.pipeline.progress import Notify, silent
+from geminate.pipeline.submit import SubmitOptions, Submitter
+from geminate.pipeline.target import Target, settle_target
+from geminate.pipeline.wait import PollOptions, cancel_jobs, job_of, refresh_jobs, wait_for_jobs
+from geminate.ports import Clock
+from geminate.stages.specs import Spec
+from geminate.wire.jobs import Job
+
+# An emulator answers at once and forgets nothing, so there is no point in patience.
+_EMULATED_GRACE_S = 0.5
+_EMULATED_POLL = PollOptions(0.05, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """One attempt and its job, None where there is no job yet."""
+
+    attempt: Attempt
+    job: Job | None
+
+
+class Run:
+    """One run in its folder. Every method can be called again after whatever interrupted it.
+
+    Make one with ``create`` or ``open``.
+    """
+
+    def __init__(self, folder: RunFolder, manifest: Manifest, clock: Clock) -> None:
+        self.folder = folder
+        self.manifest = manifest
+        self._clock = clock
+
+    @classmethod
+    def create(
+        cls,
+        path: str | Path,
+        prompts: Prompts,
+        spec: Spec,
+        options: BuildOptions | None = None,
+        notify: Notify = silent,
+    ) -> Run:
+        """The new run; its folder holds the validated shards.
+
+        Raises:
+            PromptError: The prompts cannot be read, or their rows cannot be told apart.
+            SpecError: The spec does not fit them.
+            TargetError: The folder exists.
+        """
+        manifest = build_run(prompts, spec, Path(path), options, notify)
+        return cls(RunFolder(Path(path)), manifest, SystemClock())
+
+    @classmethod
+    def open(cls, path: str | Path) -> Run:
+        """The run that lies in a folder.
+
+        Raises:
+            InputError: None does.
+        """
+        folder = RunFolder(Path(path))
+        return cls(folder, folder.read_manifest(), SystemClock())
+
+    def submit(self, target: Target | None = None, notify: Notify = silent, *, post_again: bool = True) -> list[Job]:
+        """The run's jobs: one for each attempt, made once.
+
+        Raises:
+            AccessError: The service or the store refuses access.
+            InputError: The service refuses a job.
+            TargetError: The run was submitted elsewhere.
+            TransientError: There was no clear answer; the same call goes on.
+        """
+        with self._open(target) as (ledger, settled, outside):
+            grace_s = _EMULATED_GRACE_S if settled.where.is_local else SubmitOptions.doubt_grace_s
+            options = SubmitOptions(settled.staging_uri or "", grace_s, post_again)
+            submitter = Submitter(self.folder, self.manifest, ledger, outside, self._clock, options)
+            return [job_of(attempt) for attempt in submitter.submit(notify)]
+
+    def wait(self, notify: Notify = silent) -> list[Job]:
+        """The run's jobs, all ended. Interrupting it leaves them running.
+
+        Raises:
+            TransientError: The service did not answer for long; the same call goes on.
+        """
+        with self._open(None) as (ledger, settled, outside):
+            poll = _EMULATED_POLL if settled.where.is_local else PollOptions()
+            return wait_for_jobs(ledger, outside.jobs, self._clock, poll, notify)
+
+    def cancel(self) -> int:
+        """How many jobs were asked to end; what they have finished is still collected."""
+        with self._open(None) as (ledger, _, outside):
+            return cancel_jobs(ledger, outside.jobs)
+
+    def status(self, *, refresh: bool = True) -> list[JobStatus]:
+        """Every attempt with its job, asked for anew unless ``refresh`` is off or another process is at it."""
+        with Ledger(self.folder.path, lock=False) as ledger:
+            attempts = ledger.attempts()
+        if refresh and any(attempt.state == "committed" for attempt in attempts):
+            try:
+                with self._open(None) as (ledger, _, outside):
+                    attempts = refresh_jobs(ledger, outside.jobs, self._clock)
+            except TransientError:
+                pass
+        return [JobStatus(attempt, job_of(attempt) if attempt.job_name else None) for attempt in attempts]
+
+    def collect(self, out: str | Path, options: CollectOptions | None = None, notify: Notify = silent) -> Collected:
+        """What was collected: the predictions of every attempt that has ended, joined to all prompts, in ``out``.
+
+        Raises:
+            TargetError: ``out`` exists.
+        """
+        with self._open(None) as (ledger, _, outside):
+            return collect_rows(self.folder, self.manifest, ledger, outside.store, out, options, notify)
+
+    @contextmanager
+    def _open(self, target: Target | None) -> Iterator[tuple[Ledger, Target, Outside]]:
+        with Ledger(self.folder.path) as ledger:
+            settled = settle_target(ledger, target)
+            with open_outside(settled.where, self.folder.emulator_path) as outside:
+                yield ledger, settled, outside

@@ -1,0 +1,130 @@
+"""The two files of a shard, its request lines and the prompts they came from, hashed as they are written."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from geminate.pipeline.folder import REJECT_COLUMN, RunFolder, ShardRecord
+from geminate.stages.shards import ShardCutter, shard_name
+
+_IPC_OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
+
+
+class ShardFiles:
+    """Writes shards one after the other; use it as a context manager, and read ``records`` after it.
+
+    Args:
+        folder: The run's folder.
+        schema: The prompts' schema with the key column; the files carry the reject column beside.
+    """
+
+    def __init__(self, folder: RunFolder, schema: pa.Schema) -> None:
+        self._folder = folder
+        self._schema = schema.append(pa.field(REJECT_COLUMN, pa.string()))
+        self._open: _Shard | None = None
+        self.records: list[ShardRecord] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._finish()
+
+    def write(self, cutter: ShardCutter, prompts: pa.RecordBatch, lines: pa.Array) -> None:
+        """Nothing; the rows are in the shards that the cutter says."""
+        sizes = pc.fill_null(pc.binary_length(lines), 0).to_numpy(zero_copy_only=False)
+        for piece in cutter.iter_slices(sizes):
+            if self._open is None or self._open.number != piece.shard:
+                self._finish()
+                self._open = _Shard(self._folder, self._schema, piece.shard)
+            length = piece.stop - piece.start
+            self._open.write(prompts.slice(piece.start, length), lines.slice(piece.start, length))
+
+    def _finish(self) -> None:
+        if self._open is not None:
+            self.records.append(self._open.finish())
+            self._open = None
+
+
+class _Shard:
+    """One open shard."""
+
+    def __init__(self, folder: RunFolder, schema: pa.Schema, number: int) -> None:
+        self.number = number
+        name = shard_name(number)
+        self._requests = _HashedFile(folder.requests_path(name))
+        self._prompts = _HashedFile(folder.prompts_path(name))
+        self._writer = pa.ipc.new_stream(self._prompts, schema, options=_IPC_OPTIONS)
+        self._rows = 0
+        self._prompt_count = 0
+
+    def write(self, prompts: pa.RecordBatch, lines: pa.Array) -> None:
+        self._writer.write_batch(prompts)
+        self._requests.write(_values(lines))
+        self._prompt_count += len(lines)
+        self._rows += len(lines) - lines.null_count
+
+    def finish(self) -> ShardRecord:
+        self._writer.close()
+        self._prompts.finish()
+        self._requests.finish()
+        return ShardRecord(
+            name=shard_name(self.number),
+            rows=self._rows,
+            size_bytes=self._requests.size_bytes,
+            sha256=self._requests.sha256,
+            uri=None,
+            prompts=self._prompt_count,
+            prompts_sha256=self._prompts.sha256,
+        )
+
+
+class _HashedFile:
+    """A file that knows the hash of what was written; enough of a file for Arrow's writers."""
+
+    closed = False
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb", buffering=0)
+        self._hash = hashlib.sha256()
+        self.size_bytes = 0
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data).cast("B")
+        self._hash.update(view)
+        self.size_bytes += len(view)
+        while len(view):
+            view = view[self._file.write(view) :]
+        return 0
+
+    def flush(self) -> None:
+        return
+
+    def tell(self) -> int:
+        return self.size_bytes
+
+    def finish(self) -> None:
+        os.fsync(self._file.fileno())
+        self._file.close()
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+
+def _values(lines: pa.Array) -> memoryview:
+    # The values buffer of the lines is the file; nulls take no bytes of it.
+    _, offsets, values = lines.buffers()
+    width = np.int64 if pa.types.is_large_string(lines.type) else np.int32
+    ends = np.frombuffer(offsets, width)[lines.offset : lines.offset + len(lines) + 1]
+    return memoryview(values or b"")[int(ends[0]) : int(ends[-1])]

@@ -1,0 +1,184 @@
+"""Submit: every shard becomes one job, and an attempt is paid for once.
+
+An attempt's intent is durable before its create call, and the job carries the attempt's id as a label. The call is
+made once. Where its end is unknown, the job is looked up by that label before any second call.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from geminate.connect import Outside
+from geminate.errors import AccessError, InputError, TargetError, TransientError
+from geminate.ledger import Attempt, Ledger
+from geminate.pipeline.folder import Manifest, RunFolder
+from geminate.pipeline.progress import Notify, Progress, silent
+from geminate.ports import Clock, ObjectInfo, ObjectStore
+from geminate.wire.jobs import ATTEMPT_LABEL, RUN_LABEL, JobRequest, decode_job, encode_job, label_filter
+from geminate.wire.uris import join_uri
+
+_PIECE_BYTES = 4 * 1024 * 1024
+_LOOK_UP_INTERVAL_S = 2.0
+_MAX_POSTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitOptions:
+    """How jobs are made.
+
+    Attributes:
+        staging_uri: Below which request lines and predictions lie, ``gs://bucket/prefix``.
+        doubt_grace_s: How long a job whose create call had no clear end is looked for before the call is made again.
+        post_again: Whether it is made again at all; without, the command ends and says so.
+    """
+
+    staging_uri: str
+    doubt_grace_s: float = 120.0
+    post_again: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Submitter:
+    """What submitting needs, gathered once for a run."""
+
+    folder: RunFolder
+    manifest: Manifest
+    ledger: Ledger
+    outside: Outside
+    clock: Clock
+    options: SubmitOptions
+
+    def submit(self, notify: Notify = silent) -> list[Attempt]:
+        """Every attempt of the run; each has a job afterwards.
+
+        Raises:
+            AccessError: The service or the store refuses access.
+            InputError: The service refuses a job, and says why.
+            TransientError: The service did not answer; the same command goes on.
+        """
+        attempts = self.ledger.attempts()
+        for done, attempt in enumerate(attempts):
+            notify(Progress("submit", done, len(attempts), "jobs"))
+            self._submit_one(attempt)
+        notify(Progress("submit", len(attempts), len(attempts), "jobs"))
+        return self.ledger.attempts()
+
+    def _submit_one(self, attempt: Attempt) -> None:
+        if attempt.state == "planned":
+            attempt = self._stage(attempt)
+        for _ in range(_MAX_POSTS):
+            if attempt.state in {"intended", "doubtful"}:
+                attempt = self._settle_doubt(attempt)
+            if attempt.state in {"committed", "ended"}:
+                return
+            attempt = self._post(attempt)
+        if attempt.state != "committed":
+            raise TransientError(
+                "the service gave no clear answer to several create calls, and shows no job",
+                where=attempt.attempt_id,
+                remedy="run the same command again later; nothing was paid for this attempt",
+            )
+
+    def _stage(self, attempt: Attempt) -> Attempt:
+        name = f"requests-{attempt.shard}.jsonl"
+        uri = join_uri(self.options.staging_uri, self.manifest.run_id, name)
+        info = upload_once(self.outside.store, self.folder.requests_path(attempt.shard), uri)
+        output = join_uri(self.options.staging_uri, self.manifest.run_id, "predictions", attempt.attempt_id)
+        body = encode_job(
+            JobRequest(
+                display_name=f"geminate-{attempt.attempt_id}",
+                model=self.manifest.model,
+                input_uri=uri,
+                output_prefix_uri=output,
+                labels={ATTEMPT_LABEL: attempt.attempt_id, RUN_LABEL: self.manifest.run_id},
+            )
+        )
+        return self.ledger.advance(
+            attempt,
+            "staged",
+            at=self.clock.now(),
+            input_uri=uri,
+            input_generation=info.generation,
+            output_prefix_uri=output,
+            body=json.dumps(body),
+        )
+
+    def _post(self, attempt: Attempt) -> Attempt:
+        now = self.clock.now()
+        attempt = self.ledger.advance(attempt, "intended", at=now, intended_at=now)
+        try:
+            job = self.outside.jobs.create(json.loads(attempt.body))
+        except (InputError, AccessError) as error:
+            self.ledger.advance(attempt, "refused", at=self.clock.now(), note=error.what)
+            raise
+        except TransientError as error:
+            return self.ledger.advance(attempt, "doubtful", at=self.clock.now(), note=error.what)
+        return self._commit(attempt, job)
+
+    def _commit(self, attempt: Attempt, job: dict[str, Any]) -> Attempt:
+        return self.ledger.advance(
+            attempt, "committed", at=self.clock.now(), job_name=decode_job(job).name, job=json.dumps(job)
+        )
+
+    def _settle_doubt(self, attempt: Attempt) -> Attempt:
+        """The attempt with its job if the service has one by its label; else ready to be posted again."""
+        if attempt.state == "intended":
+            attempt = self.ledger.advance(attempt, "doubtful", at=self.clock.now(), note="found begun, without an end")
+        while True:
+            job = next(self._iter_jobs_of(attempt), None)
+            if job is not None:
+                return self._commit(attempt, job)
+            patience_s = attempt.intended_at + self.options.doubt_grace_s - self.clock.now()
+            if patience_s <= 0:
+                break
+            self.clock.sleep(min(patience_s, _LOOK_UP_INTERVAL_S))
+        if not self.options.post_again:
+            raise TransientError(
+                "a create call had no clear end, and the service shows no job for it",
+                where=attempt.attempt_id,
+                remedy="look at the project's jobs, then run the command again with --on-doubt post",
+            )
+        return attempt
+
+    def _iter_jobs_of(self, attempt: Attempt) -> Iterator[dict[str, Any]]:
+        return self.outside.jobs.list(label_filter(ATTEMPT_LABEL, attempt.attempt_id))
+
+
+def upload_once(store: ObjectStore, path: Path, uri: str) -> ObjectInfo:
+    """The object that holds the file's bytes; one that already holds them is taken as it is.
+
+    Raises:
+        TargetError: Another object has that name.
+    """
+    try:
+        return store.write(uri, _iter_pieces(path))
+    except TargetError:
+        info = store.stat(uri)
+        if info is None or not _same_bytes(store, info, path):
+            raise
+        return info
+
+
+def _same_bytes(store: ObjectStore, info: ObjectInfo, path: Path) -> bool:
+    if info.size != path.stat().st_size:
+        return False
+    return _crc32c(store.read(info)) == _crc32c(_iter_pieces(path))
+
+
+def _crc32c(pieces: Iterator[bytes]) -> int:
+    import google_crc32c
+
+    value = 0
+    for piece in pieces:
+        value = google_crc32c.extend(value, piece)
+    return value
+
+
+def _iter_pieces(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE_BYTES):
+            yield piece

@@ -1,0 +1,85 @@
+"""Where a run's jobs go: said once, kept in the ledger, and not changed under way."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from geminate.connect import EMULATED_STAGING_URI, Where
+from geminate.errors import TargetError, UsageError
+from geminate.ledger import Ledger
+from geminate.wire.uris import split_gs_uri
+
+_FACT = "target"
+# These only say how to reach the same jobs and buckets, and may be another address after a restart.
+_MAY_CHANGE = frozenset({"endpoint", "buckets_path", "answerer"})
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where jobs run, and where their files lie.
+
+    Attributes:
+        where: The project, location and service.
+        staging_uri: Below which request lines and predictions lie; None for the emulator's own bucket.
+    """
+
+    where: Where = field(default_factory=Where)
+    staging_uri: str | None = None
+
+
+def settle_target(ledger: Ledger, wanted: Target | None) -> Target:
+    """The run's target: what was settled before, else what is wanted, which is then settled.
+
+    Raises:
+        TargetError: The run was settled on another one.
+        UsageError: Nothing says where, or no staging place is named.
+    """
+    settled = ledger.facts().get(_FACT)
+    if settled is None:
+        target = _complete(wanted)
+        ledger.settle(_FACT, _encode(target))
+        return target
+    if wanted is None:
+        return _decode(settled)
+    before = _decode(settled)
+    target = replace(before, where=wanted.where, staging_uri=wanted.staging_uri or before.staging_uri)
+    differences = [
+        f"{name} was {old!r} and is now {new!r}"
+        for (name, old), new in zip(settled.items(), _encode(target).values(), strict=True)
+        if old != new and name not in _MAY_CHANGE
+    ]
+    if differences:
+        raise TargetError(
+            f"the run was submitted elsewhere: {'; '.join(differences)}",
+            remedy="leave the options out to go on there, or build another run",
+        )
+    ledger.settle(_FACT, _encode(target))
+    return target
+
+
+def _complete(wanted: Target | None) -> Target:
+    if wanted is None or (wanted.staging_uri is None and not wanted.where.emulate):
+        raise UsageError(
+            "nothing says where request lines and predictions should lie",
+            remedy="give --staging gs://bucket/prefix, or rehearse with --emulate",
+        )
+    staging_uri = wanted.staging_uri or EMULATED_STAGING_URI
+    split_gs_uri(staging_uri)
+    return replace(wanted, staging_uri=staging_uri)
+
+
+def _encode(target: Target) -> dict[str, Any]:
+    where = asdict(target.where)
+    if where["buckets_path"] is not None:
+        where["buckets_path"] = str(where["buckets_path"])
+    return {**where, "staging_uri": target.staging_uri}
+
+
+def _decode(document: dict[str, Any]) -> Target:
+    fields = dict(document)
+    staging_uri = fields.pop("staging_uri")
+    if fields["buckets_path"] is not None:
+        fields["buckets_path"] = Path(fields["buckets_path"])
+    return Target(Where(**fields), staging_uri)

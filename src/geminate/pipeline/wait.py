@@ -1,0 +1,94 @@
+"""Wait, status and cancel: what becomes of a run's jobs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from geminate.errors import InputError, TransientError
+from geminate.ledger import Attempt, Ledger
+from geminate.pipeline.progress import Notify, Progress, silent
+from geminate.ports import Clock, JobService
+from geminate.wire.jobs import Job, decode_job
+
+_MAX_SILENT_ROUNDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class PollOptions:
+    """How often jobs are asked about: full jitter between nothing and a ceiling that doubles.
+
+    Attributes:
+        first_interval_s: The first ceiling.
+        max_interval_s: The last one.
+    """
+
+    first_interval_s: float = 5.0
+    max_interval_s: float = 300.0
+
+
+def wait_for_jobs(
+    ledger: Ledger, jobs: JobService, clock: Clock, options: PollOptions, notify: Notify = silent
+) -> list[Job]:
+    """The jobs of the run, every one in a final state.
+
+    There is no time limit: the service itself ends a job. Ending this early leaves the jobs as they are.
+
+    Raises:
+        TransientError: The service did not answer over many rounds.
+    """
+    ceiling_s = options.first_interval_s
+    silent_rounds = 0
+    while True:
+        try:
+            attempts = refresh_jobs(ledger, jobs, clock)
+            silent_rounds = 0
+        except TransientError:
+            silent_rounds += 1
+            if silent_rounds == _MAX_SILENT_ROUNDS:
+                raise
+        else:
+            notify(_progress(attempts))
+            if all(attempt.state == "ended" for attempt in attempts if attempt.job_name):
+                return [job_of(attempt) for attempt in attempts if attempt.job_name]
+        clock.sleep(clock.random() * ceiling_s)
+        ceiling_s = min(ceiling_s * 2, options.max_interval_s)
+
+
+def refresh_jobs(ledger: Ledger, jobs: JobService, clock: Clock) -> list[Attempt]:
+    """The attempts, those with an unfinished job as the service shows them now."""
+    for attempt in ledger.attempts():
+        if attempt.state == "committed":
+            answer = jobs.get(attempt.job_name)
+            ledger.record_job(attempt, answer)
+            job = decode_job(answer)
+            if job.is_terminal:
+                ledger.advance(attempt, "ended", at=clock.now(), note=job.state)
+    return ledger.attempts()
+
+
+def cancel_jobs(ledger: Ledger, jobs: JobService) -> int:
+    """How many jobs were asked to end. One that ended meanwhile is left alone."""
+    asked = 0
+    for attempt in ledger.attempts():
+        if attempt.state != "committed":
+            continue
+        try:
+            jobs.cancel(attempt.job_name)
+            asked += 1
+        except InputError:
+            if not decode_job(jobs.get(attempt.job_name)).is_terminal:
+                raise
+    return asked
+
+
+def job_of(attempt: Attempt) -> Job:
+    """The attempt's job as the service last described it."""
+    return decode_job(json.loads(attempt.job))
+
+
+def _progress(attempts: list[Attempt]) -> Progress:
+    jobs = [job_of(attempt) for attempt in attempts if attempt.job_name]
+    ended = sum(job.is_terminal for job in jobs)
+    rows = sum((job.successful or 0) + (job.failed or 0) for job in jobs)
+    return Progress("wait", ended, len(jobs), "jobs", f"{rows:,} rows done" if rows else "")

@@ -1,0 +1,96 @@
+"""What the flow needs from outside, each as narrow as its use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """One object of a store.
+
+    Attributes:
+        uri: ``gs://bucket/name``.
+        size: Its length in bytes.
+        generation: The version that was looked at; reading can be pinned to it.
+        crc32c: The Castagnoli checksum of its bytes, None where the store keeps none.
+    """
+
+    uri: str
+    size: int
+    generation: int
+    crc32c: int | None = None
+
+
+class ObjectStore(Protocol):
+    """Immutable objects named by ``gs://`` URIs.
+
+    Raises:
+        AccessError: The caller may not read or write there.
+        InputError: The bucket or object does not exist, or the URI is not one.
+        TransientError: The store did not answer; the call may be made again.
+    """
+
+    def write(self, uri: str, pieces: Iterable[bytes]) -> ObjectInfo:
+        """The new object. It becomes visible whole or not at all; an existing object is a ``TargetError``."""
+        ...
+
+    def read(self, info: ObjectInfo, start: int = 0) -> Iterator[bytes]:
+        """The object's bytes from ``start``, in pieces, from the generation that ``info`` names."""
+        ...
+
+    def list(self, prefix_uri: str) -> Iterator[ObjectInfo]:
+        """The objects whose URI begins so, in the order of their names."""
+        ...
+
+    def stat(self, uri: str) -> ObjectInfo | None:
+        """The object, None where there is none."""
+        ...
+
+    def delete(self, info: ObjectInfo) -> None:
+        """Nothing. Only this generation is removed; one already gone is fine."""
+        ...
+
+
+class JobService(Protocol):
+    """Batch prediction jobs, as the service's own JSON.
+
+    Raises:
+        AccessError: 401 or 403.
+        InputError: The service refuses the request (other 4xx).
+        TransientError: The service did not answer or asks to try again (408, 429, 5xx, a broken connection).
+    """
+
+    def create(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The created job. Sent once and never repeated: each POST may be a paid job."""
+        ...
+
+    def get(self, job_name: str) -> dict[str, Any]:
+        """The job as it is now."""
+        ...
+
+    def list(self, filter_text: str) -> Iterator[dict[str, Any]]:
+        """The jobs that match, newest first."""
+        ...
+
+    def cancel(self, job_name: str) -> None:
+        """Nothing; the service ends the job in its own time. A finished job is an ``InputError``."""
+        ...
+
+
+class Clock(Protocol):
+    """Time and chance, so that the flow can be tested without either."""
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Nothing, after that long."""
+        ...
+
+    def random(self) -> float:
+        """A number from 0 up to 1."""
+        ...

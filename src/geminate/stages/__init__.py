@@ -1,0 +1,1 @@
+"""THE FLOW: prompts → requests → shards → jobs → predictions → outcomes → rows. Pure: no IO, no clock, no SDK."""

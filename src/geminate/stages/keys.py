@@ -1,0 +1,105 @@
+"""Every prompt gets a key, unique in the run: it is what the prediction is joined by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from geminate.errors import PromptError
+from geminate.stages.requests import text_of
+
+KEY_COLUMN = "key"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyColumn:
+    """Which column holds the key.
+
+    Attributes:
+        name: The column's name.
+        generated: Whether the prompts lack it, so that keys are made from row numbers.
+    """
+
+    name: str
+    generated: bool
+
+    def extend_schema(self, schema: pa.Schema) -> pa.Schema:
+        """The prompts' schema with the key column, which stands first where it is generated."""
+        return schema.insert(0, pa.field(self.name, pa.string())) if self.generated else schema
+
+    def extend(self, prompts: pa.RecordBatch, first_row: int) -> pa.RecordBatch:
+        """The record batch with its key column; ``first_row`` counts from 0 over the whole prompt set."""
+        if not self.generated:
+            return prompts
+        keys = [f"r-{row:09d}" for row in range(first_row + 1, first_row + 1 + prompts.num_rows)]
+        schema = self.extend_schema(prompts.schema)
+        return pa.RecordBatch.from_arrays([pa.array(keys, pa.string()), *prompts.columns], schema=schema)
+
+    def texts(self, prompts: pa.RecordBatch) -> pa.StringArray:
+        """The keys as text, null where a prompt has none; an empty key is none."""
+        texts = text_of(prompts.column(self.name)).cast(pa.string())
+        return pc.if_else(pc.equal(texts, ""), None, texts)
+
+
+def choose_key(schema: pa.Schema, wanted: str | None) -> KeyColumn:
+    """The column that the caller names, else one called ``key``, else a generated one.
+
+    Raises:
+        PromptError: The prompts lack the named column, or its type cannot be a key.
+    """
+    name = wanted or KEY_COLUMN
+    if name in schema.names:
+        kind = schema.field(name).type
+        if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+            raise PromptError(
+                f"a column of type {kind} cannot be the key",
+                where=f"column {name!r}",
+                remedy="name a text or number column with --key",
+            )
+        return KeyColumn(name, generated=False)
+    if wanted is None:
+        return KeyColumn(KEY_COLUMN, generated=True)
+    close = get_close_matches(wanted, schema.names, 1)
+    hint = f"did you mean {close[0]!r}?" if close else f"the columns are {', '.join(schema.names)}"
+    raise PromptError("the prompts have no such column", where=f"--key {wanted}", remedy=hint)
+
+
+class KeyRegister:
+    """Notices keys that stand twice, at eight bytes a key.
+
+    Hashes tell which rows may be equal; only those rows' texts are compared, by ``find_duplicate``.
+    """
+
+    def __init__(self) -> None:
+        self._hashes: list[Any] = []
+
+    def add(self, texts: pa.StringArray) -> None:
+        """Nothing; the next rows' keys are remembered."""
+        import polars as pl
+
+        self._hashes.append(pl.Series(texts).hash().to_numpy())
+
+    def candidate_rows(self) -> set[int]:
+        """The rows, from 0, whose keys may be equal to another row's."""
+        if not self._hashes:
+            return set()
+        hashes = np.concatenate(self._hashes)
+        order = np.argsort(hashes, kind="stable")
+        same = hashes[order][1:] == hashes[order][:-1]
+        return {*order[1:][same].tolist(), *order[:-1][same].tolist()}
+
+
+def find_duplicate(rows: Iterable[tuple[int, str]]) -> tuple[int, int, str] | None:
+    """The first row, the second row and the key of the first key that stands twice among these, if one does."""
+    seen: dict[str, int] = {}
+    for row, key in rows:
+        if key in seen:
+            return seen[key], row, key
+        seen[key] = row
+    return None

@@ -1,0 +1,1 @@
+"""THE FORMAT: how the service writes things down. Pure: no IO, no clock, no SDK."""
