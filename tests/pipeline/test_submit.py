@@ -1,0 +1,135 @@
+import json
+
+import pytest
+
+from geminate.errors import AccessError, InputError, TargetError, TransientError
+from geminate.ledger import Ledger
+from geminate.pipeline.submit import SubmitOptions, Submitter
+from geminate.wire.jobs import ATTEMPT_LABEL
+
+LOST = TransientError("the connection broke")
+OPTIONS = SubmitOptions("gs://bucket/staging", doubt_grace_s=30.0)
+
+
+def submit(built, outside, clock, options=OPTIONS):
+    folder, manifest = built
+    with Ledger(folder.path) as ledger:
+        return Submitter(folder, manifest, ledger, outside, clock, options).submit()
+
+
+def labels(jobs):
+    return sorted(job["labels"][ATTEMPT_LABEL] for job in jobs.made.values())
+
+
+def test_every_shard_becomes_one_labelled_job_over_its_staged_lines(built, outside, jobs, clock):
+    attempts = submit(built, outside, clock)
+    assert [attempt.state for attempt in attempts] == ["committed", "committed"]
+    assert labels(jobs) == ["run1-00000-1", "run1-00001-1"]
+    body = jobs.made[attempts[0].job_name]
+    (uri,) = body["inputConfig"]["gcsSource"]["uris"]
+    info = outside.store.stat(uri)
+    assert b"".join(outside.store.read(info)) == built[0].requests_path("00000").read_bytes()
+    assert attempts[0].input_generation == info.generation
+    prefixes = {job["outputConfig"]["gcsDestination"]["outputUriPrefix"] for job in jobs.made.values()}
+    assert len(prefixes) == 2
+
+
+def test_submitting_again_makes_no_second_job(built, outside, jobs, clock):
+    submit(built, outside, clock)
+    submit(built, outside, clock)
+    assert jobs.posts == 2
+
+
+def test_a_job_made_by_a_call_without_an_answer_is_found_and_adopted(built, outside, jobs, clock):
+    jobs.faults = [(True, LOST)]
+    attempts = submit(built, outside, clock)
+    assert jobs.posts == 2
+    assert labels(jobs) == ["run1-00000-1", "run1-00001-1"]
+    assert attempts[0].job_name in jobs.made
+
+
+def test_a_job_that_the_list_shows_late_is_waited_for(built, outside, jobs, clock):
+    jobs.faults = [(True, LOST)]
+    jobs.shown_after = {"projects/p/locations/l/batchPredictionJobs/1": 5}
+    submit(built, outside, clock)
+    assert labels(jobs) == ["run1-00000-1", "run1-00001-1"]
+
+
+def test_a_call_that_made_no_job_is_made_again_after_the_grace(built, outside, jobs, clock):
+    jobs.faults = [(False, LOST)]
+    before = clock.now()
+    submit(built, outside, clock)
+    assert labels(jobs) == ["run1-00000-1", "run1-00001-1"]
+    assert clock.now() - before >= OPTIONS.doubt_grace_s
+
+
+def test_without_leave_to_post_again_the_doubt_is_reported(built, outside, jobs, clock):
+    jobs.faults = [(False, LOST)]
+    with pytest.raises(TransientError, match="no clear end"):
+        submit(built, outside, clock, SubmitOptions("gs://bucket/staging", 30.0, post_again=False))
+    assert jobs.posts == 1
+
+
+def test_calls_that_never_get_through_end_and_are_resumed(built, outside, jobs, clock):
+    jobs.faults = [(False, LOST)] * 3
+    with pytest.raises(TransientError, match="run the same command again"):
+        submit(built, outside, clock)
+    assert jobs.posts == 3
+    submit(built, outside, clock)
+    assert labels(jobs) == ["run1-00000-1", "run1-00001-1"]
+
+
+@pytest.mark.parametrize("error", [InputError("no such model"), AccessError("no role")])
+def test_a_refusal_ends_at_once_and_can_be_submitted_after_the_remedy(built, outside, jobs, clock, error):
+    jobs.faults = [(False, error)]
+    with pytest.raises(type(error), match=error.what):
+        submit(built, outside, clock)
+    assert jobs.posts == 1
+    submit(built, outside, clock)
+    assert labels(jobs) == ["run1-00000-1", "run1-00001-1"]
+
+
+class Killed(BaseException):
+    """What a kill looks like from inside."""
+
+
+@pytest.mark.parametrize("commits", [True, False])
+def test_a_process_killed_in_the_call_leaves_one_job_after_the_next(built, outside, jobs, clock, commits):
+    jobs.faults = [(commits, Killed())]
+    with pytest.raises(Killed):
+        submit(built, outside, clock)
+    submit(built, outside, clock)
+    assert labels(jobs) == ["run1-00000-1", "run1-00001-1"]
+    assert jobs.posts == (2 if commits else 3)
+
+
+def test_lines_uploaded_before_a_kill_are_used(built, outside, clock):
+    folder, _ = built
+    uri = "gs://bucket/staging/run1/requests-00000.jsonl"
+    info = outside.store.write(uri, [folder.requests_path("00000").read_bytes()])
+    attempts = submit(built, outside, clock)
+    assert attempts[0].input_generation == info.generation
+
+
+def test_a_foreign_object_in_the_way_is_neither_used_nor_replaced(built, outside, jobs, clock):
+    info = outside.store.write("gs://bucket/staging/run1/requests-00000.jsonl", [b"someone else's bytes here"])
+    with pytest.raises(TargetError, match="exists already"):
+        submit(built, outside, clock)
+    assert jobs.posts == 0
+    assert b"".join(outside.store.read(info)) == b"someone else's bytes here"
+
+
+def test_the_intent_is_durable_before_the_call(built, outside, jobs, clock):
+    folder, _ = built
+    seen = []
+
+    class Watching(type(jobs)):
+        def create(self, body):
+            with Ledger(folder.path, lock=False) as ledger:
+                seen.append([(a.state, json.loads(a.body)) for a in ledger.attempts() if a.body][-1])
+            return super().create(body)
+
+    watching = Watching()
+    submit(built, type(outside)(outside.store, watching), clock)
+    bodies = [{k: v for k, v in job.items() if k not in {"name", "state"}} for job in watching.made.values()]
+    assert seen == [("intended", body) for body in bodies]

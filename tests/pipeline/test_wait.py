@@ -1,0 +1,68 @@
+import pytest
+
+from geminate.errors import TransientError
+from geminate.ledger import Ledger
+from geminate.pipeline.submit import SubmitOptions, Submitter
+from geminate.pipeline.wait import PollOptions, cancel_jobs, wait_for_jobs
+
+POLL = PollOptions(5.0, 300.0)
+
+
+@pytest.fixture
+def ledger(built, outside, clock):
+    folder, manifest = built
+    with Ledger(folder.path) as ledger:
+        Submitter(folder, manifest, ledger, outside, clock, SubmitOptions("gs://bucket/s")).submit()
+        yield ledger
+
+
+class Ending:
+    """Jobs that end after some questions."""
+
+    def __init__(self, jobs, questions, faults=0):
+        self.jobs, self.questions, self.faults, self.asked = jobs, questions, faults, 0
+
+    def get(self, job_name):
+        self.asked += 1
+        if self.asked <= self.faults:
+            raise TransientError("no answer")
+        state = "JOB_STATE_SUCCEEDED" if self.asked > self.questions else "JOB_STATE_RUNNING"
+        return {**self.jobs.made[job_name], "state": state, "completionStats": {"successfulCount": "1"}}
+
+
+def test_waiting_ends_when_every_job_has(ledger, jobs, clock):
+    seen = []
+    ended = wait_for_jobs(ledger, Ending(jobs, 5), clock, POLL, seen.append)
+    assert [job.state for job in ended] == ["JOB_STATE_SUCCEEDED"] * 2
+    assert [attempt.state for attempt in ledger.attempts()] == ["ended"] * 2
+    assert (seen[-1].done, seen[-1].total) == (2, 2)
+
+
+def test_a_job_that_ended_is_not_asked_about_again(ledger, jobs, clock):
+    wait_for_jobs(ledger, Ending(jobs, 0), clock, POLL)
+    again = Ending(jobs, 0)
+    assert len(wait_for_jobs(ledger, again, clock, POLL)) == 2
+    assert again.asked == 0
+
+
+def test_the_pauses_grow_up_to_the_ceiling(ledger, jobs, clock):
+    pauses = []
+    clock.sleep = pauses.append
+    wait_for_jobs(ledger, Ending(jobs, 40), clock, POLL)
+    assert pauses[:4] == [2.5, 5.0, 10.0, 20.0]
+    assert max(pauses) == 150.0
+
+
+def test_a_service_that_is_silent_for_a_while_is_waited_for(ledger, jobs, clock):
+    assert len(wait_for_jobs(ledger, Ending(jobs, 0, faults=10), clock, POLL)) == 2
+
+
+def test_a_service_that_is_silent_for_good_is_given_up(ledger, jobs, clock):
+    with pytest.raises(TransientError):
+        wait_for_jobs(ledger, Ending(jobs, 0, faults=10_000), clock, POLL)
+
+
+def test_cancelling_asks_once_for_each_running_job(ledger, jobs):
+    assert cancel_jobs(ledger, jobs) == 2
+    assert {job["state"] for job in jobs.made.values()} == {"JOB_STATE_CANCELLED"}
+    assert cancel_jobs(ledger, jobs) == 0
