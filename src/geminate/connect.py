@@ -15,6 +15,7 @@ from geminate.wire.uris import service_endpoint
 DEFAULT_LOCATION = "global"
 EMULATED_PROJECT = "emulated"
 EMULATED_STAGING_URI = "gs://geminate-emulator"
+_BUCKETS = "buckets"  # The emulator's name for them, too.
 _SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 
 
@@ -68,12 +69,20 @@ def open_outside(where: Where, emulator_path: Path) -> Iterator[Outside]:
         yield Outside(open_store(where), jobs)
 
 
-def open_store(where: Where) -> ObjectStore:
-    """The store behind ``gs://``: a folder where one stands in, else Cloud Storage."""
-    if where.buckets_path is not None:
+def open_store(where: Where, emulator_path: Path | None = None) -> ObjectStore:
+    """The store behind ``gs://``: a folder where one stands in, else Cloud Storage.
+
+    Args:
+        where: Where the run lives.
+        emulator_path: The folder of the run's embedded emulator, if it may have one.
+    """
+    buckets_path = where.buckets_path
+    if where.emulate and emulator_path is not None:
+        buckets_path = emulator_path / _BUCKETS
+    if buckets_path is not None:
         from geminate.adapters.folder import FolderStore
 
-        return FolderStore(where.buckets_path)
+        return FolderStore(buckets_path)
     from google.auth.exceptions import DefaultCredentialsError
     from google.cloud import storage
 

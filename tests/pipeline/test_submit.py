@@ -4,17 +4,18 @@ import pytest
 
 from geminate.errors import AccessError, InputError, TargetError, TransientError
 from geminate.ledger import Ledger
-from geminate.pipeline.submit import SubmitOptions, Submitter
+from geminate.pipeline.submit import Stager, SubmitOptions, Submitter
 from geminate.wire.jobs import ATTEMPT_LABEL
 
 LOST = TransientError("the connection broke")
-OPTIONS = SubmitOptions("gs://bucket/staging", doubt_grace_s=30.0)
+OPTIONS = SubmitOptions(doubt_grace_s=30.0)
 
 
 def submit(built, outside, clock, options=OPTIONS):
     folder, manifest = built
     with Ledger(folder.path) as ledger:
-        return Submitter(folder, manifest, ledger, outside, clock, options).submit()
+        stager = Stager(folder, manifest, ledger, outside.store, "gs://bucket/staging", clock)
+        return Submitter(stager, ledger, outside.jobs, clock, options).submit()
 
 
 def labels(jobs):
@@ -66,7 +67,7 @@ def test_a_call_that_made_no_job_is_made_again_after_the_grace(built, outside, j
 def test_without_leave_to_post_again_the_doubt_is_reported(built, outside, jobs, clock):
     jobs.faults = [(False, LOST)]
     with pytest.raises(TransientError, match="no clear end"):
-        submit(built, outside, clock, SubmitOptions("gs://bucket/staging", 30.0, post_again=False))
+        submit(built, outside, clock, SubmitOptions(30.0, post_again=False))
     assert jobs.posts == 1
 
 

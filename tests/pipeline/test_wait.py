@@ -2,7 +2,7 @@ import pytest
 
 from geminate.errors import TransientError
 from geminate.ledger import Ledger
-from geminate.pipeline.submit import SubmitOptions, Submitter
+from geminate.pipeline.submit import Stager, SubmitOptions, Submitter
 from geminate.pipeline.wait import PollOptions, cancel_jobs, wait_for_jobs
 
 POLL = PollOptions(5.0, 300.0)
@@ -12,7 +12,8 @@ POLL = PollOptions(5.0, 300.0)
 def ledger(built, outside, clock):
     folder, manifest = built
     with Ledger(folder.path) as ledger:
-        Submitter(folder, manifest, ledger, outside, clock, SubmitOptions("gs://bucket/s")).submit()
+        stager = Stager(folder, manifest, ledger, outside.store, "gs://bucket/s", clock)
+        Submitter(stager, ledger, outside.jobs, clock, SubmitOptions()).submit()
         yield ledger
 
 

@@ -18,13 +18,11 @@ from geminate.cli.options import (
     take_where,
     where_options,
 )
-from geminate.cli.report import Report, TerminalProgress
+from geminate.cli.report import EXIT_SOME_NOT_OK, Report, TerminalProgress
 from geminate.errors import UsageError
 
 if TYPE_CHECKING:
     from geminate.pipeline.folder import Manifest
-
-_EXIT_SOME_NOT_OK = 3
 
 
 @click.command()
@@ -40,6 +38,7 @@ _EXIT_SOME_NOT_OK = 3
 @json_option
 def build(prompts: tuple[str, ...], out: str, run_path: Path | None, **options: Any) -> Report:
     """Write validated shards, and the run that they belong to."""
+    from geminate.connect import Where
     from geminate.pipeline.runs import Run
     from geminate.pipeline.target import Target
 
@@ -59,32 +58,31 @@ def build(prompts: tuple[str, ...], out: str, run_path: Path | None, **options: 
             progress.notify,
         )
         if remote:
-            run.stage(Target(where or _default_where(), out), progress.notify)
+            run.stage(Target(where or Where(), out), progress.notify)
     finally:
         progress.close()
-    return built_report(run.folder.path, run.manifest)
+    return _report(run.folder.path, run.manifest)
 
 
-def built_report(run_path: Path, manifest: Manifest) -> Report:
-    """What a build says at its end."""
-    rows = sum(shard.rows for shard in manifest.shards)
+def built_sentences(run_path: Path, manifest: Manifest) -> list[str]:
+    """What a person is told of a build."""
+    rows, shards = sum(shard.rows for shard in manifest.shards), len(manifest.shards)
     size_bytes = sum(shard.size_bytes for shard in manifest.shards)
-    sentences = [f"{rows:,} requests in {len(manifest.shards)} shards, {size_bytes:,} bytes: {run_path}"]
+    sentences = [
+        f"{rows:,} requests in {shards} {'shard' if shards == 1 else 'shards'}, {size_bytes:,} bytes: {run_path}"
+    ]
     if manifest.prompts.rejected:
         sentences.append(f"{manifest.prompts.rejected:,} prompts rejected; {run_path / 'violations.jsonl'} says why")
+    return sentences
+
+
+def _report(run_path: Path, manifest: Manifest) -> Report:
+    shards = [{"name": s.name, "rows": s.rows, "size_bytes": s.size_bytes, "sha256": s.sha256} for s in manifest.shards]
     document = {
         "run": str(run_path),
         "prompts": manifest.prompts.count,
-        "requests": rows,
+        "requests": sum(shard.rows for shard in manifest.shards),
         "rejected": manifest.prompts.rejected,
-        "shards": [
-            {"name": s.name, "rows": s.rows, "size_bytes": s.size_bytes, "sha256": s.sha256} for s in manifest.shards
-        ],
+        "shards": shards,
     }
-    return Report(document, sentences, _EXIT_SOME_NOT_OK if manifest.prompts.rejected else 0)
-
-
-def _default_where() -> Any:
-    from geminate.connect import Where
-
-    return Where()
+    return Report(document, built_sentences(run_path, manifest), EXIT_SOME_NOT_OK if manifest.prompts.rejected else 0)

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from geminate.cli.options import json_option, run_argument, submit_options, take_target, where_options
-from geminate.cli.report import Report, TerminalProgress
+from geminate.cli.report import EXIT_JOB_FAILED, Report, TerminalProgress
 
 if TYPE_CHECKING:
     from geminate.pipeline.runs import JobStatus
     from geminate.wire.jobs import Job
-
-_EXIT_JOB_FAILED = 4
 
 
 @click.command()
@@ -66,7 +64,7 @@ def wait(run_path: Path, **options: Any) -> Report:
         jobs = Run.open(run_path).wait(progress.notify)
     finally:
         progress.close()
-    return _report(run_path, jobs, 0 if all(job.succeeded for job in jobs) else _EXIT_JOB_FAILED)
+    return _report(run_path, jobs, 0 if all(job.succeeded for job in jobs) else EXIT_JOB_FAILED)
 
 
 @click.command()
@@ -82,12 +80,13 @@ def cancel(run_path: Path, **options: Any) -> Report:
 
 
 def _report(run_path: Path, jobs: list[Job], exit_code: int) -> Report:
-    document = {"run": str(run_path), "jobs": [_job_document(job) for job in jobs]}
+    document = {"run": str(run_path), "jobs": [job_document(job) for job in jobs]}
     sentences = [f"{job.state} {job.name}" + (f": {job.error}" if job.error else "") for job in jobs]
     return Report(document, sentences, exit_code)
 
 
-def _job_document(job: Job) -> dict[str, Any]:
+def job_document(job: Job) -> dict[str, Any]:
+    """What ``--json`` says of a job."""
     return {
         "name": job.name,
         "state": job.state,
@@ -106,5 +105,5 @@ def _attempt_document(status: JobStatus) -> dict[str, Any]:
         "attempt": attempt.number,
         "state": attempt.state,
         "input_uri": attempt.input_uri,
-        "job": None if status.job is None else _job_document(status.job),
+        "job": None if status.job is None else job_document(status.job),
     }

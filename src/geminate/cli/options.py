@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from geminate.formats.prompts import PromptOptions, Prompts
     from geminate.pipeline.build import BuildOptions
     from geminate.pipeline.target import Target
+    from geminate.ports import ObjectStore
     from geminate.stages.specs import Spec
 
 Command = Callable[..., Any]
@@ -76,8 +77,18 @@ submit_options = _together(
     ),
 )
 
+output_options = _together(
+    click.option(
+        "-o", "--out", required=True, metavar="OUT", help="The joined rows: .parquet .jsonl .csv .arrow, or -."
+    ),
+    click.option("--output-format", metavar="FORMAT", help="OUT's format, where its name does not tell."),
+    click.option("--overwrite", is_flag=True, help="Replace an output that exists."),
+    click.option("--raw-cells", is_flag=True, help="Leave CSV cells that a spreadsheet would run as they are."),
+    click.option("--prefix", default="gemini_", show_default=True, metavar="P", help="What added columns begin with."),
+    click.option("--keep-response", is_flag=True, help="Add the raw response as a column."),
+)
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout.")
-overwrite_option = click.option("--overwrite", is_flag=True, help="Replace an output that exists.")
 run_argument = click.argument("run_path", metavar="RUN", type=click.Path(path_type=Path))
 
 
@@ -99,6 +110,27 @@ def read_spec(options: dict[str, Any]) -> Spec:
     if model is None or prompt is None:
         raise UsageError("there is no spec", remedy="give --spec FILE, or --model M and --prompt TEXT")
     return Spec.from_prompt(model, _text(prompt), system=system and _text(system), answer=answer and Path(answer))
+
+
+def read_answer_spec(options: dict[str, Any]) -> Spec | None:
+    """The spec that answers are held against, None where no option names one.
+
+    The options are taken out of ``options``. An answer schema alone will do; then nothing is known of the requests.
+
+    Raises:
+        UsageError: The options contradict each other.
+    """
+    from geminate.stages.specs import Spec
+
+    given = {name for name in ("spec_path", "model", "prompt", "system", "answer_schema") if options[name] is not None}
+    if given == {"answer_schema"}:
+        answer = Path(options["answer_schema"])
+        for name in ("spec_path", "model", "prompt", "system", "answer_schema"):
+            del options[name]
+        return Spec.from_prompt("unknown", "unknown", answer=answer)
+    if given:
+        return read_spec(options)
+    return None
 
 
 def take_where(options: dict[str, Any]) -> Where | None:
@@ -163,3 +195,11 @@ def take_target(options: dict[str, Any]) -> Target | None:
 
     where, staging_uri = take_where(options), options.pop("staging")
     return None if where is None and staging_uri is None else Target(where or Where(), staging_uri)
+
+
+def take_store(options: dict[str, Any]) -> Callable[[], ObjectStore]:
+    """What opens the store behind ``gs://`` URIs; the options are taken out of ``options``."""
+    from geminate.connect import Where, open_store
+
+    where = take_where(options) or Where()
+    return lambda: open_store(where)

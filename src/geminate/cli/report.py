@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from geminate.pipeline.progress import Progress
 
 
+EXIT_SOME_NOT_OK = 3
+EXIT_JOB_FAILED = 4
+EXIT_INVALID = 5
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """The end of a command.

@@ -20,20 +20,23 @@ from geminate.errors import AccessError, PromptError, TargetError, UsageError
 from geminate.formats.prompts import Prompts
 from geminate.ledger import LOCK_NAME, Attempt, Ledger, hold_lock
 from geminate.pipeline.folder import (
+    MANIFEST_FACT,
     MANIFEST_NAME,
     REJECT_COLUMN,
     SPEC_NAME,
     VIOLATIONS_NAME,
+    FileRecord,
     Manifest,
     PromptsRecord,
     RunFolder,
     ShardRecord,
     SourceRecord,
+    hash_file,
 )
 from geminate.pipeline.overlap import iter_ahead
 from geminate.pipeline.progress import Notify, Progress, silent
 from geminate.pipeline.shard_files import ShardFiles
-from geminate.pipeline.templates import compile_spec
+from geminate.pipeline.templates import LineGuard, compile_spec
 from geminate.stages.keys import KeyColumn, KeyRegister, choose_key, find_duplicate
 from geminate.stages.requests import RequestEncoder
 from geminate.stages.shards import ShardCutter, ShardLimits
@@ -54,12 +57,14 @@ class BuildOptions:
         key: The column that holds the key, None for the contract's default.
         max_rows: Request lines a shard.
         max_shard_bytes: Bytes a shard.
+        selection: Which of the prompts were taken, in words; empty for all. It tells two runs apart.
         on_reject: Whether a prompt that breaks a rule becomes a ``rejected`` row, or stops the build.
     """
 
     key: str | None = None
     max_rows: int = LIMITS.max_requests_per_job
     max_shard_bytes: int = int(LIMITS.max_input_file_bytes * _BYTES_MARGIN)
+    selection: str = ""
     on_reject: Literal["keep", "fail"] = "keep"
 
 
@@ -90,25 +95,25 @@ def build_run(
     encoder = compile_spec(spec, key.extend_schema(prompts.schema))
     with _new_folder(run_path) as folder:
         builder = _Builder(prompts, key, encoder, options, notify)
-        shards = builder.write(folder)
+        files = builder.write(folder)
+        spec_file = folder.write_json(SPEC_NAME, spec.to_document())
+        violations_file = FileRecord(VIOLATIONS_NAME, hash_file(folder.path / VIOLATIONS_NAME))
+        sources = tuple(SourceRecord(s.uri, s.size_bytes, s.crc32c) for s in prompts.identity)
         manifest = Manifest(
             geminate=geminate.__version__,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             run_id=secrets.token_hex(6),
             model=spec.model,
             spec_fingerprint=spec.fingerprint,
-            prompts=PromptsRecord(
-                builder.rows,
-                builder.rejected,
-                tuple(SourceRecord(s.uri, s.size_bytes, s.crc32c) for s in prompts.identity),
-            ),
+            prompts=PromptsRecord(builder.rows, builder.rejected, options.selection, sources),
             key=key.name,
             key_generated=key.generated,
-            shards=tuple(shards),
+            shards=tuple(files.shards),
+            files=(spec_file, violations_file, *files.files),
         )
-        folder.write_json(SPEC_NAME, spec.to_document())
-        Ledger.create(folder.path, {"run_id": manifest.run_id}, _first_attempts(manifest))
-        folder.write_json(MANIFEST_NAME, manifest)
+        written = folder.write_json(MANIFEST_NAME, manifest)
+        facts = {"run_id": manifest.run_id, MANIFEST_FACT: written.sha256}
+        Ledger.create(folder.path, facts, _first_attempts(manifest))
     return manifest
 
 
@@ -124,10 +129,11 @@ class _Builder:
         self._options = options
         self._notify = notify
         self._register = KeyRegister()
+        self._guard = LineGuard() if encoder.free_paths else None
         self.rows = 0
         self.rejected = 0
 
-    def write(self, folder: RunFolder) -> list[ShardRecord]:
+    def write(self, folder: RunFolder) -> ShardFiles:
         schema = self._key.extend_schema(self._prompts.schema)
         files = ShardFiles(folder, schema)
         cutter = ShardCutter(ShardLimits(self._options.max_rows, self._options.max_shard_bytes))
@@ -139,8 +145,8 @@ class _Builder:
                 for violation in block.violations:
                     violations.write(msgspec.json.encode(violation) + b"\n")
                 self._notify(Progress("build", self.rows, None, "prompts"))
-        self._refuse_duplicates(folder, files.records)
-        return files.records
+        self._refuse_duplicates(folder, files.shards)
+        return files
 
     def _iter_encoded(self, record_batches: Iterable[pa.RecordBatch]) -> Iterator[_Encoded]:
         for record_batch in record_batches:
@@ -151,6 +157,8 @@ class _Builder:
                 self._refuse_keyless(first_row + pc.index(pc.is_null(keys), True).as_py())
             self._register.add(keys)
             block = self._encoder.encode(prompts, encode_keys(keys))
+            if self._guard:
+                block = self._guard.filter(block)
             violations = [
                 self._place(violation, first_row + position, keys[position].as_py())
                 for position, violation in block.violations
@@ -161,6 +169,8 @@ class _Builder:
             reasons = pa.array(_reasons(block.violations, prompts.num_rows), pa.string())
             self.rows += prompts.num_rows
             yield _Encoded(prompts.append_column(REJECT_COLUMN, reasons), block.lines, violations)
+        if self._guard:
+            self._guard.finish()
 
     def _place(self, violation: Violation, row: int, key: str) -> Violation:
         file, line = self._prompts.locate(row)

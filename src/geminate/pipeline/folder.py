@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,9 @@ MANIFEST_NAME = "manifest.json"
 SPEC_NAME = "spec.json"
 VIOLATIONS_NAME = "violations.jsonl"
 EMULATOR_NAME = "emulator"
+MANIFEST_FACT = "manifest_sha256"
+"""The ledger's fact that vouches for the manifest, as the manifest does for the other files."""
+
 REJECT_COLUMN = "__geminate_reject"
 """The column of a shard's prompts that says why a prompt is not sent, null where it is."""
 
@@ -28,23 +32,29 @@ class SourceRecord(msgspec.Struct, frozen=True):
 
 
 class PromptsRecord(msgspec.Struct, frozen=True):
-    """The prompts of a run."""
+    """The prompts of a run: how many, which of what there was, and from where."""
 
     count: int
     rejected: int
+    selection: str
     identity: tuple[SourceRecord, ...]
 
 
 class ShardRecord(msgspec.Struct, frozen=True):
-    """One shard: its request lines, and the prompts they came from."""
+    """One shard: its request lines, and how many prompts they came from, the rejected ones included."""
 
     name: str
     rows: int
     size_bytes: int
     sha256: str
-    uri: str | None
     prompts: int
-    prompts_sha256: str
+
+
+class FileRecord(msgspec.Struct, frozen=True):
+    """One file of the folder."""
+
+    name: str
+    sha256: str
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -59,6 +69,7 @@ class Manifest(msgspec.Struct, frozen=True):
     key: str
     key_generated: bool
     shards: tuple[ShardRecord, ...]
+    files: tuple[FileRecord, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +109,21 @@ class RunFolder:
                 f"the manifest is damaged: {error}", where=str(path), remedy="build the run again"
             ) from error
 
-    def write_json(self, name: str, document: Any) -> None:
-        """Nothing; the file is on disk whole, indented for people."""
-        text = msgspec.json.format(msgspec.json.encode(document), indent=2)
+    def write_json(self, name: str, document: Any) -> FileRecord:
+        """The file's record; it is on disk whole, indented for people."""
+        text = msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
         with (self.path / name).open("wb") as file:
-            file.write(text + b"\n")
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
+        return FileRecord(name, hashlib.sha256(text).hexdigest())
 
     def read_json(self, name: str) -> Any:
         """A JSON file of the folder."""
         return msgspec.json.decode((self.path / name).read_bytes())
+
+
+def hash_file(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -8,18 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from geminate.adapters.system import SystemClock
-from geminate.connect import Outside, open_outside
+from geminate.connect import Outside, open_outside, open_store
 from geminate.errors import TransientError
 from geminate.formats.prompts import Prompts
 from geminate.ledger import Attempt, Ledger
 from geminate.pipeline.build import BuildOptions, build_run
-from geminate.pipeline.collect import Collected, CollectOptions, collect_rows
+from geminate.pipeline.collect import CollectOptions, Collector
 from geminate.pipeline.folder import Manifest, RunFolder
+from geminate.pipeline.outputs import Joined
 from geminate.pipeline.progress import Notify, silent
-from geminate.pipeline.submit import SubmitOptions, Submitter
+from geminate.pipeline.submit import DOUBT_GRACE_S, Stager, SubmitOptions, Submitter
 from geminate.pipeline.target import Target, settle_target
 from geminate.pipeline.wait import PollOptions, cancel_jobs, job_of, refresh_jobs, wait_for_jobs
-from geminate.ports import Clock
+from geminate.ports import Clock, ObjectStore
 from geminate.stages.specs import Spec
 from geminate.wire.jobs import Job
 
@@ -86,10 +87,16 @@ class Run:
             TransientError: There was no clear answer; the same call goes on.
         """
         with self._open(target) as (ledger, settled, outside):
-            grace_s = _EMULATED_GRACE_S if settled.where.is_local else SubmitOptions.doubt_grace_s
-            options = SubmitOptions(settled.staging_uri or "", grace_s, post_again)
-            submitter = Submitter(self.folder, self.manifest, ledger, outside, self._clock, options)
+            grace_s = _EMULATED_GRACE_S if settled.where.is_local else DOUBT_GRACE_S
+            stager = self._stager(ledger, outside.store, settled)
+            submitter = Submitter(stager, ledger, outside.jobs, self._clock, SubmitOptions(grace_s, post_again))
             return [job_of(attempt) for attempt in submitter.submit(notify)]
+
+    def stage(self, target: Target, notify: Notify = silent) -> None:
+        """Nothing; the shards lie where the service will read them, and the run is settled on this target."""
+        with Ledger(self.folder.path) as ledger:
+            settled = settle_target(ledger, target)
+            self._stager(ledger, open_store(settled.where, self.folder.emulator_path), settled).stage_all(notify)
 
     def wait(self, notify: Notify = silent) -> list[Job]:
         """The run's jobs, all ended. Interrupting it leaves them running.
@@ -118,14 +125,19 @@ class Run:
                 pass
         return [JobStatus(attempt, job_of(attempt) if attempt.job_name else None) for attempt in attempts]
 
-    def collect(self, out: str | Path, options: CollectOptions | None = None, notify: Notify = silent) -> Collected:
-        """What was collected: the predictions of every attempt that has ended, joined to all prompts, in ``out``.
+    def collect(self, out: str | Path, options: CollectOptions | None = None, notify: Notify = silent) -> Joined:
+        """The output's counts: the predictions of every attempt, joined to all prompts.
 
         Raises:
             TargetError: ``out`` exists.
+            UsageError: Jobs are still running, or were never made.
         """
+        options = options or CollectOptions()
         with self._open(None) as (ledger, _, outside):
-            return collect_rows(self.folder, self.manifest, ledger, outside.store, out, options, notify)
+            return Collector(self.folder, self.manifest, ledger, outside.store, options).collect(out, notify)
+
+    def _stager(self, ledger: Ledger, store: ObjectStore, target: Target) -> Stager:
+        return Stager(self.folder, self.manifest, ledger, store, target.staging_uri or "", self._clock)
 
     @contextmanager
     def _open(self, target: Target | None) -> Iterator[tuple[Ledger, Target, Outside]]:

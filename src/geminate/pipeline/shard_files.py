@@ -12,14 +12,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from geminate.pipeline.folder import REJECT_COLUMN, RunFolder, ShardRecord
+from geminate.pipeline.folder import REJECT_COLUMN, FileRecord, RunFolder, ShardRecord
 from geminate.stages.shards import ShardCutter, shard_name
 
 _IPC_OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
 
 
 class ShardFiles:
-    """Writes shards one after the other; use it as a context manager, and read ``records`` after it.
+    """Writes shards one after the other; use it as a context manager, and read ``shards`` and ``files`` after it.
 
     Args:
         folder: The run's folder.
@@ -30,7 +30,8 @@ class ShardFiles:
         self._folder = folder
         self._schema = schema.append(pa.field(REJECT_COLUMN, pa.string()))
         self._open: _Shard | None = None
-        self.records: list[ShardRecord] = []
+        self.shards: list[ShardRecord] = []
+        self.files: list[FileRecord] = []
 
     def __enter__(self) -> Self:
         return self
@@ -52,7 +53,9 @@ class ShardFiles:
 
     def _finish(self) -> None:
         if self._open is not None:
-            self.records.append(self._open.finish())
+            shard, *files = self._open.finish()
+            self.shards.append(shard)
+            self.files += files
             self._open = None
 
 
@@ -74,18 +77,21 @@ class _Shard:
         self._prompt_count += len(lines)
         self._rows += len(lines) - lines.null_count
 
-    def finish(self) -> ShardRecord:
+    def finish(self) -> tuple[ShardRecord, FileRecord, FileRecord]:
         self._writer.close()
         self._prompts.finish()
         self._requests.finish()
-        return ShardRecord(
+        shard = ShardRecord(
             name=shard_name(self.number),
             rows=self._rows,
             size_bytes=self._requests.size_bytes,
             sha256=self._requests.sha256,
-            uri=None,
             prompts=self._prompt_count,
-            prompts_sha256=self._prompts.sha256,
+        )
+        return (
+            shard,
+            FileRecord(self._requests.name, self._requests.sha256),
+            FileRecord(self._prompts.name, self._prompts.sha256),
         )
 
 
@@ -95,6 +101,7 @@ class _HashedFile:
     closed = False
 
     def __init__(self, path: Path) -> None:
+        self.name = path.name
         self._file = path.open("wb", buffering=0)
         self._hash = hashlib.sha256()
         self.size_bytes = 0

@@ -12,14 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from geminate.connect import Outside
 from geminate.errors import AccessError, InputError, TargetError, TransientError
 from geminate.ledger import Attempt, Ledger
 from geminate.pipeline.folder import Manifest, RunFolder
 from geminate.pipeline.progress import Notify, Progress, silent
-from geminate.ports import Clock, ObjectInfo, ObjectStore
+from geminate.ports import Clock, JobService, ObjectInfo, ObjectStore
 from geminate.wire.jobs import ATTEMPT_LABEL, RUN_LABEL, JobRequest, decode_job, encode_job, label_filter
 from geminate.wire.uris import join_uri
+
+DOUBT_GRACE_S = 120.0
+"""How long a new job may stay out of a list; an assumption that only the real service can prove."""
 
 _PIECE_BYTES = 4 * 1024 * 1024
 _LOOK_UP_INTERVAL_S = 2.0
@@ -31,63 +33,55 @@ class SubmitOptions:
     """How jobs are made.
 
     Attributes:
-        staging_uri: Below which request lines and predictions lie, ``gs://bucket/prefix``.
         doubt_grace_s: How long a job whose create call had no clear end is looked for before the call is made again.
         post_again: Whether it is made again at all; without, the command ends and says so.
     """
 
-    staging_uri: str
-    doubt_grace_s: float = 120.0
+    doubt_grace_s: float = DOUBT_GRACE_S
     post_again: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class Submitter:
-    """What submitting needs, gathered once for a run."""
+class Stager:
+    """Brings a run's shards to where the service reads them.
+
+    Attributes:
+        folder: The run's folder.
+        manifest: Its manifest.
+        ledger: Its ledger.
+        store: Where the lines go.
+        staging_uri: Below which they lie, and predictions will, ``gs://bucket/prefix``.
+        clock: The time of the ledger's entries.
+    """
 
     folder: RunFolder
     manifest: Manifest
     ledger: Ledger
-    outside: Outside
+    store: ObjectStore
+    staging_uri: str
     clock: Clock
-    options: SubmitOptions
 
-    def submit(self, notify: Notify = silent) -> list[Attempt]:
-        """Every attempt of the run; each has a job afterwards.
+    def stage_all(self, notify: Notify = silent) -> None:
+        """Nothing; no attempt is merely planned any more.
 
         Raises:
-            AccessError: The service or the store refuses access.
-            InputError: The service refuses a job, and says why.
-            TransientError: The service did not answer; the same command goes on.
+            AccessError: The store refuses access.
+            TargetError: Another object has the name of a shard.
+            TransientError: The store did not answer; the same call goes on.
         """
         attempts = self.ledger.attempts()
         for done, attempt in enumerate(attempts):
-            notify(Progress("submit", done, len(attempts), "jobs"))
-            self._submit_one(attempt)
-        notify(Progress("submit", len(attempts), len(attempts), "jobs"))
-        return self.ledger.attempts()
+            notify(Progress("upload", done, len(attempts), "shards"))
+            self.stage(attempt)
 
-    def _submit_one(self, attempt: Attempt) -> None:
-        if attempt.state == "planned":
-            attempt = self._stage(attempt)
-        for _ in range(_MAX_POSTS):
-            if attempt.state in {"intended", "doubtful"}:
-                attempt = self._settle_doubt(attempt)
-            if attempt.state in {"committed", "ended"}:
-                return
-            attempt = self._post(attempt)
-        if attempt.state != "committed":
-            raise TransientError(
-                "the service gave no clear answer to several create calls, and shows no job",
-                where=attempt.attempt_id,
-                remedy="run the same command again later; nothing was paid for this attempt",
-            )
-
-    def _stage(self, attempt: Attempt) -> Attempt:
-        name = f"requests-{attempt.shard}.jsonl"
-        uri = join_uri(self.options.staging_uri, self.manifest.run_id, name)
-        info = upload_once(self.outside.store, self.folder.requests_path(attempt.shard), uri)
-        output = join_uri(self.options.staging_uri, self.manifest.run_id, "predictions", attempt.attempt_id)
+    def stage(self, attempt: Attempt) -> Attempt:
+        """The attempt, staged if it was only planned."""
+        if attempt.state != "planned":
+            return attempt
+        path = self.folder.requests_path(attempt.shard)
+        uri = join_uri(self.staging_uri, self.manifest.run_id, path.name)
+        info = upload_once(self.store, path, uri)
+        output = join_uri(self.staging_uri, self.manifest.run_id, "predictions", attempt.attempt_id)
         body = encode_job(
             JobRequest(
                 display_name=f"geminate-{attempt.attempt_id}",
@@ -107,11 +101,52 @@ class Submitter:
             body=json.dumps(body),
         )
 
+
+@dataclass(frozen=True, slots=True)
+class Submitter:
+    """What submitting needs, gathered once for a run."""
+
+    stager: Stager
+    ledger: Ledger
+    jobs: JobService
+    clock: Clock
+    options: SubmitOptions
+
+    def submit(self, notify: Notify = silent) -> list[Attempt]:
+        """Every attempt of the run; each has a job afterwards.
+
+        Raises:
+            AccessError: The service or the store refuses access.
+            InputError: The service refuses a job, and says why.
+            TransientError: The service did not answer; the same command goes on.
+        """
+        attempts = self.ledger.attempts()
+        for done, attempt in enumerate(attempts):
+            notify(Progress("submit", done, len(attempts), "jobs"))
+            self._submit_one(attempt)
+        notify(Progress("submit", len(attempts), len(attempts), "jobs"))
+        return self.ledger.attempts()
+
+    def _submit_one(self, attempt: Attempt) -> None:
+        attempt = self.stager.stage(attempt)
+        for _ in range(_MAX_POSTS):
+            if attempt.state in {"intended", "doubtful"}:
+                attempt = self._settle_doubt(attempt)
+            if attempt.state in {"committed", "ended"}:
+                return
+            attempt = self._post(attempt)
+        if attempt.state != "committed":
+            raise TransientError(
+                "the service gave no clear answer to several create calls, and shows no job",
+                where=attempt.attempt_id,
+                remedy="run the same command again later; nothing was paid for this attempt",
+            )
+
     def _post(self, attempt: Attempt) -> Attempt:
         now = self.clock.now()
         attempt = self.ledger.advance(attempt, "intended", at=now, intended_at=now)
         try:
-            job = self.outside.jobs.create(json.loads(attempt.body))
+            job = self.jobs.create(json.loads(attempt.body))
         except (InputError, AccessError) as error:
             self.ledger.advance(attempt, "refused", at=self.clock.now(), note=error.what)
             raise
@@ -145,7 +180,7 @@ class Submitter:
         return attempt
 
     def _iter_jobs_of(self, attempt: Attempt) -> Iterator[dict[str, Any]]:
-        return self.outside.jobs.list(label_filter(ATTEMPT_LABEL, attempt.attempt_id))
+        return self.jobs.list(label_filter(ATTEMPT_LABEL, attempt.attempt_id))
 
 
 def upload_once(store: ObjectStore, path: Path, uri: str) -> ObjectInfo:

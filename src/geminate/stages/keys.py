@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from geminate.errors import PromptError
-from geminate.stages.requests import text_of
+from geminate.stages.requests.values import text_of
 
 KEY_COLUMN = "key"
 

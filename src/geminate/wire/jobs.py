@@ -102,9 +102,9 @@ def decode_job(answer: Mapping[str, Any]) -> Job:
         state=str(answer.get("state", "JOB_STATE_UNSPECIFIED")),
         output_uri=str(output.get("gcsOutputDirectory", "")),
         error=_error_text(answer.get("error") or {}),
-        successful=_count(statistics.get("successfulCount")),
-        failed=_count(statistics.get("failedCount")),
-        incomplete=_count(statistics.get("incompleteCount")),
+        successful=_count(statistics, "successfulCount"),
+        failed=_count(statistics, "failedCount"),
+        incomplete=_count(statistics, "incompleteCount"),
         create_time=str(answer.get("createTime", "")),
         end_time=str(answer.get("endTime", "")),
     )
@@ -120,10 +120,12 @@ def _error_text(error: Mapping[str, Any]) -> str:
     return f"{message} (code {code})" if code is not None else str(message)
 
 
-def _count(text: object) -> int | None:
-    # The service writes counts as strings, and "-1" for what it does not know.
+def _count(statistics: Mapping[str, Any], name: str) -> int | None:
+    # Counts are text, "-1" where the service does not know, and absent where they are zero (a live capture, 2026-09).
+    if not statistics:
+        return None
     try:
-        count = int(str(text))
+        count = int(str(statistics.get(name, 0)))
     except ValueError:
         return None
     return count if count >= 0 else None

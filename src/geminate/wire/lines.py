@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 DEFAULT_MAX_LINE_BYTES = 64 * 1024 * 1024
 """Longer than any request the service takes and any answer it has been seen to give."""
@@ -44,6 +45,11 @@ class LineBlock:
         cut = sum(length - len(self.lines[at]) for at, length in self.overlong.items() if at < position)
         return self.first_offset + before + cut
 
+    def offsets(self) -> list[int]:
+        """The byte offset in the file of each line of this block, and of what follows the block."""
+        lengths = (self.overlong.get(at, len(line)) + 1 for at, line in enumerate(self.lines))
+        return list(accumulate(lengths, initial=self.first_offset))
+
 
 class LineDecoder:
     """Cuts a byte stream into lines; feed it pieces of any size, then flush.
@@ -57,64 +63,50 @@ class LineDecoder:
     def __init__(self, max_line_bytes: int = DEFAULT_MAX_LINE_BYTES) -> None:
         self._max = max_line_bytes
         self._pending: list[bytes] = []
-        self._pending_bytes = 0
-        self._dropped_bytes = 0
+        self._length = 0  # Of the pending line, with what was not kept.
         self._number = 1
         self._offset = 0
 
     def feed(self, data: bytes) -> LineBlock:
         """The lines that this piece completes; a block of none where it completes none."""
-        cut = data.rfind(b"\n")
-        if cut < 0:
-            self._hold(data)
+        lines = data.split(b"\n")
+        rest = lines.pop()
+        if not lines:
+            self._hold(rest)
             return self._block([])
-        first = data.find(b"\n")
-        self._hold(data[:first])
-        head, head_length = self._take()
-        lines = [head]
-        if cut > first:
-            lines += data[first + 1 : cut].split(b"\n")
-        block = self._block(lines, head_length, consumed=head_length + (cut - first) + 1)
-        self._hold(data[cut + 1 :])
+        after_head = len(data) - len(lines[0]) - len(rest)
+        self._hold(lines[0])
+        lines[0], head_length = self._take()
+        block = self._block(lines, head_length, consumed=head_length + after_head)
+        self._hold(rest)
         return block
 
     def flush(self) -> LineBlock:
         """The last line where the stream did not end with a newline; a block of none where it did."""
-        if not self._pending_bytes and not self._dropped_bytes:
+        if not self._length:
             return self._block([])
         line, length = self._take()
         return self._block([line], length, consumed=length, terminated=False)
 
     def _hold(self, data: bytes) -> None:
-        room = self._max - self._pending_bytes
-        if self._dropped_bytes or len(data) > room:
-            self._dropped_bytes += len(data)
-            if self._pending_bytes > SALVAGE_BYTES:
-                kept = b"".join(self._pending)[:SALVAGE_BYTES]
-                self._dropped_bytes += self._pending_bytes - len(kept)
-                self._pending, self._pending_bytes = [kept], len(kept)
-            elif self._pending_bytes < SALVAGE_BYTES:
-                more = data[: SALVAGE_BYTES - self._pending_bytes]
-                self._pending.append(more)
-                self._pending_bytes += len(more)
-                self._dropped_bytes -= len(more)
-        elif data:
+        self._length += len(data)
+        if self._length <= self._max:
             self._pending.append(data)
-            self._pending_bytes += len(data)
+            return
+        # Of a line over the cap the beginning stays, however the pieces fell.
+        kept = b"".join(self._pending)[:SALVAGE_BYTES]
+        self._pending = [kept + data[: SALVAGE_BYTES - len(kept)]]
 
     def _take(self) -> tuple[bytes, int]:
-        line = b"".join(self._pending)
-        length = len(line) + self._dropped_bytes
-        self._pending, self._pending_bytes, self._dropped_bytes = [], 0, 0
+        line, length = b"".join(self._pending), self._length
+        self._pending, self._length = [], 0
         return line, length
 
     def _block(
         self, lines: list[bytes], head_length: int = 0, *, consumed: int = 0, terminated: bool = True
     ) -> LineBlock:
         # Only the first line of a piece can have been held over several pieces, but any can be over the cap.
-        overlong = {}
-        if lines and head_length > len(lines[0]):
-            overlong[0] = head_length
+        overlong = {0: head_length} if head_length > self._max else {}
         for position in range(1, len(lines)):
             if len(lines[position]) > self._max:
                 overlong[position] = len(lines[position])

@@ -1,0 +1,75 @@
+"""``geminate check`` and ``geminate verify``: is it right, and is it still what it was."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from geminate.cli.options import json_option, run_argument, take_store, where_options
+from geminate.cli.report import EXIT_INVALID, Report, TerminalProgress
+
+if TYPE_CHECKING:
+    from geminate.wire.violations import Violation
+
+_SHOWN = 50
+
+
+@click.command()
+@click.argument("requests", nargs=-1, required=True)
+@click.option("--key", metavar="NAME", help="The member that holds a line's key.  [default: key, else custom_id]")
+@click.option("--advice", is_flag=True, help="Report what harms no job too, such as deprecated fields.")
+@click.option("--for-bigquery", is_flag=True, help="Leave out the rules that hold for Cloud Storage input only.")
+@where_options
+@json_option
+def check(requests: tuple[str, ...], key: str | None, advice: bool, for_bigquery: bool, **options: Any) -> Report:  # noqa: FBT001 click passes by name
+    """Lint request lines of any origin: the service's schema, the importer's rules, the limits.
+
+    With --json each violation is one line of JSON.
+    """
+    import msgspec
+
+    from geminate.formats.line_files import find_line_files
+    from geminate.pipeline.check import iter_request_violations
+    from geminate.stages.checks import CheckOptions
+
+    as_json = options["as_json"]
+    files = find_line_files(requests, take_store(options))
+    counts: Counter[str] = Counter()
+    progress = TerminalProgress()
+    try:
+        wanted = CheckOptions(import_rules=not for_bigquery, advice=advice, key=key)
+        for violation in iter_request_violations(files, wanted, progress.notify):
+            counts[violation.rule] += 1
+            if as_json:
+                click.echo(msgspec.json.encode(asdict(violation)))
+            elif counts.total() <= _SHOWN:
+                click.echo(_line(violation))
+    finally:
+        progress.close()
+    sentences = [f"{sum(counts.values()):,} violations in {len(files)} files"] if counts else ["no violations"]
+    sentences += [f"{count:>9,}  {rule}" for rule, count in counts.most_common()]
+    return Report(None, [] if as_json else sentences, EXIT_INVALID if counts else 0)
+
+
+@click.command()
+@run_argument
+@json_option
+def verify(run_path: Path, **options: Any) -> Report:
+    """Read again all that RUN wrote, and compare it with what was written."""
+    from geminate.pipeline.folder import RunFolder
+    from geminate.pipeline.verify import iter_damages
+
+    del options
+    damages = list(iter_damages(RunFolder(run_path)))
+    document = {"run": str(run_path), "damages": [asdict(damage) for damage in damages]}
+    sentences = [f"{run_path / damage.file}: {damage.message}" for damage in damages]
+    return Report(document, sentences or [f"{run_path} is as it was written"], EXIT_INVALID if damages else 0)
+
+
+def _line(violation: Violation) -> str:
+    key = f" (key {violation.key})" if violation.key is not None else ""
+    return f"{violation.file}:{violation.line}{key}: {violation.path}: {violation.message} [{violation.rule}]"

@@ -1,0 +1,123 @@
+"""``geminate collect`` and ``geminate join``: predictions to joined rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from geminate.cli.options import (
+    json_option,
+    output_options,
+    prompt_options,
+    read_answer_spec,
+    run_argument,
+    spec_options,
+    take_prompt_options,
+    take_store,
+    where_options,
+)
+from geminate.cli.report import EXIT_SOME_NOT_OK, Report, TerminalProgress
+
+if TYPE_CHECKING:
+    from geminate.pipeline.outputs import Joined, OutputOptions
+
+_STRAYS = {
+    "orphans": "predictions belong to no prompt",
+    "unreadable": "lines cannot be read",
+    "suspects": "predictions have the key of one prompt and the request of another",
+}
+
+
+@click.command()
+@run_argument
+@output_options
+@json_option
+def collect(run_path: Path, out: str, prefix: str, keep_response: bool, **options: Any) -> Report:  # noqa: FBT001 click passes by name
+    """Join the predictions of RUN to its prompts: one row for each, in input order."""
+    from geminate.pipeline.collect import CollectOptions
+    from geminate.pipeline.runs import Run
+
+    progress = TerminalProgress()
+    try:
+        wanted = CollectOptions(prefix, keep_response, take_output(options))
+        joined = Run.open(run_path).collect(out, wanted, progress.notify)
+    finally:
+        progress.close()
+    return _report(joined)
+
+
+@click.command()
+@click.option(
+    "--inputs", multiple=True, metavar="PROMPTS|REQUESTS", help="The prompts, or the request lines sent for them."
+)
+@click.option("--predictions", multiple=True, required=True, metavar="URI…", help="Files, folders or gs:// prefixes.")
+@click.argument("more", nargs=-1, metavar="[URI]...")
+@click.option(
+    "--by",
+    type=click.Choice(["auto", "key", "request", "column"]),
+    default="auto",
+    show_default=True,
+    help="What predictions are known by.",
+)
+@spec_options
+@prompt_options
+@output_options
+@where_options
+@json_option
+def join(
+    inputs: tuple[str, ...], predictions: tuple[str, ...], more: tuple[str, ...], out: str, **options: Any
+) -> Report:
+    """Join predictions of any origin to their prompts, no run needed; without --inputs, the predictions alone."""
+    from geminate.pipeline.join import JoinSettings, open_alone, open_join
+    from geminate.pipeline.outputs import write_joined
+
+    spec = read_answer_spec(options)
+    names, key, by = ("prefix", "keep_response"), options.pop("key"), options.pop("by")
+    settings = JoinSettings(key=key, by=by, prompts=take_prompt_options(options), **{n: options.pop(n) for n in names})
+    output, store = take_output(options), take_store(options)
+    output.check(out)
+    progress = TerminalProgress()
+    try:
+        files = [*predictions, *more]
+        source = (
+            open_join(list(inputs), files, spec, settings, store)
+            if inputs
+            else open_alone(files, spec, settings, store)
+        )
+        joined = write_joined(source, out, output, progress.notify)
+    finally:
+        progress.close()
+    return _report(joined)
+
+
+def take_output(options: dict[str, Any]) -> OutputOptions:
+    """How the output is written; the options are taken out of ``options``."""
+    from geminate.pipeline.outputs import OutputOptions
+
+    overwrite, output_format, raw = (options.pop(name) for name in ("overwrite", "output_format", "raw_cells"))
+    return OutputOptions(overwrite, output_format, guard_formulas=not raw)
+
+
+def joined_document(joined: Joined) -> dict[str, Any]:
+    """What ``--json`` says of an output."""
+    import msgspec
+
+    document: dict[str, Any] = msgspec.to_builtins(joined)
+    return document
+
+
+def joined_sentences(joined: Joined) -> list[str]:
+    """What a person is told of an output."""
+    others = {name: count for name, count in joined.outcomes.items() if name != "ok"}
+    sentences = [f"{joined.outcomes.get('ok', 0):,} of {joined.rows:,} prompts ok: {joined.out}"]
+    sentences += [f"{count:>9,}  {name}" for name, count in sorted(others.items())]
+    sentences += [f"{getattr(joined, name):>9,}  {text}" for name, text in _STRAYS.items() if getattr(joined, name)]
+    if joined.duplicates:
+        sentences.append(f"{joined.duplicates:>9,}  further predictions for a prompt that has one; they are billed")
+    return sentences
+
+
+def _report(joined: Joined) -> Report:
+    return Report(joined_document(joined), joined_sentences(joined), 0 if joined.all_ok else EXIT_SOME_NOT_OK)

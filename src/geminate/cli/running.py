@@ -1,0 +1,78 @@
+"""``geminate run``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from geminate.cli.building import built_sentences
+from geminate.cli.jobs import job_document
+from geminate.cli.joining import joined_document, joined_sentences, take_output
+from geminate.cli.options import (
+    build_options,
+    json_option,
+    output_options,
+    prompt_options,
+    read_spec,
+    spec_options,
+    submit_options,
+    take_build_options,
+    take_prompts,
+    take_target,
+    where_options,
+)
+from geminate.cli.report import EXIT_JOB_FAILED, EXIT_SOME_NOT_OK, Report, TerminalProgress
+from geminate.errors import UsageError
+
+
+@click.command()
+@click.argument("prompts", nargs=-1, required=True)
+@spec_options
+@prompt_options
+@build_options
+@submit_options
+@output_options
+@click.option(
+    "--run", "run_path", type=click.Path(path_type=Path), metavar="DIR", help="The run's folder.  [default: OUT.run]"
+)
+@where_options
+@json_option
+def run(prompts: tuple[str, ...], out: str, run_path: Path | None, on_doubt: str, **options: Any) -> Report:
+    """Build, submit, wait and collect. The same command again goes on where it was interrupted."""
+    from geminate.pipeline.collect import CollectOptions
+    from geminate.pipeline.whole import WholeOptions, run_whole
+
+    if run_path is None and out == "-":
+        raise UsageError("the run needs a folder", remedy="name one with --run")
+    spec = read_spec(options)
+    target = take_target(options)
+    output = take_output(options)
+    whole_options = WholeOptions(
+        run_path or Path(f"{out}.run"),
+        out,
+        build=take_build_options(options),
+        target=target,
+        collect=CollectOptions(options.pop("prefix"), options.pop("keep_response"), output),
+        post_again=on_doubt == "post",
+    )
+    opened = take_prompts(prompts, target.where if target else None, options)
+    progress = TerminalProgress()
+    try:
+        whole = run_whole(opened, spec, whole_options, progress.notify)
+    finally:
+        progress.close()
+    failed = [job for job in whole.jobs if not job.succeeded]
+    sentences = [
+        *built_sentences(whole.run.folder.path, whole.run.manifest),
+        *(f"{job.state} {job.name}: {job.error}" for job in failed),
+        *joined_sentences(whole.joined),
+    ]
+    document = {
+        "run": str(whole.run.folder.path),
+        "jobs": [job_document(job) for job in whole.jobs],
+        **joined_document(whole.joined),
+    }
+    code = 0 if whole.joined.all_ok else EXIT_SOME_NOT_OK
+    return Report(document, sentences, EXIT_JOB_FAILED if failed else code)

@@ -1,0 +1,225 @@
+"""Fault scripts: what shall go wrong, for which calls, jobs and rows.
+
+A script is a mapping, or a YAML or JSON file of one::
+
+    http:                                   # calls, each entry used up in turn
+      create: [return-503, "return-503; commit", "return-429; retry-after=1; times=2"]
+      get: [reset-before, "stall-for-2s"]   # also list, cancel, delete, any
+    jobs:                                   # the first entry that a new job matches counts
+      - {display_name: "*-00001", times: 1, end: FAILED, after: 0.5}
+      - {labels: {team: red}, missing: 0.01, doubled: 0.01, orphaned: 0.01, output_files: 3}
+      - {replay: predictions.jsonl}
+    rows:                                   # in every job; a job's own ``rows`` come first
+      - {status: RESOURCE_EXHAUSTED, rate: 0.1}
+      - {answer: SAFETY, contains: "poison"}
+      - {answer: MAX_TOKENS, keys: "r-0000*", rate: 0.5}
+
+Words for calls: ``return-CODE``, ``reset-before`` and ``reset-after`` the job is made (``return-reset-connection`` is
+the first of these), ``stall-for-Ns``; ``commit`` does the call's work before the fault. They follow Google's storage
+testbench where it has a word. Rates are decided by each row's key, so the same rows fail again the next time.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import yaml
+
+from geminate.emulator.jobs import Job
+from geminate.emulator.statuses import CALL_STATUSES, Status
+from geminate.errors import UsageError
+
+FAULT_HEADER = "x-geminate-fault"
+
+Rate = Annotated[float, msgspec.Meta(ge=0, le=1)]
+_WORD = re.compile(
+    r"return-(?P<code>\d{3})|(?P<reset>reset-(?:before|after)|return-reset-connection)|stall-for-(?P<stall>[\d.]+)s"
+)
+
+
+class CallFault(msgspec.Struct, frozen=True):
+    """What one call meets.
+
+    Attributes:
+        code: The HTTP status to answer with.
+        reset: Whether the connection is reset instead of an answer.
+        stall_s: How long the answer is held back.
+        commit: Whether the call's work is done first.
+        retry_after_s: What ``Retry-After`` says.
+        times: How many calls it is for.
+    """
+
+    code: int | None = None
+    reset: bool = False
+    stall_s: float = 0
+    commit: bool = False
+    retry_after_s: int | None = None
+    times: int = 1
+
+
+class RowFault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What some rows meet: a ``status``, or an ``answer`` bent out of shape.
+
+    Attributes:
+        status: A name in ``ROW_STATUSES``, or the row's whole status text.
+        answer: A name in ``BENDS``, or a finish reason.
+        rate: The share of the rows it is for.
+        keys: A pattern of keys, with ``*`` and ``?``.
+        lines: Row numbers, from 1.
+        contains: A text that the request line holds.
+        when: In Python, a function of the row (request and siblings) that says whether it is meant.
+    """
+
+    status: str | None = None
+    answer: str | None = None
+    rate: Rate = 1
+    keys: str | None = None
+    lines: list[int] | None = None
+    contains: str | None = None
+    when: Any = None
+
+
+class JobFault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What some jobs meet.
+
+    Attributes:
+        display_name: A pattern of display names.
+        labels: Labels that the job must carry.
+        times: How many jobs it is for; None for all.
+        end: The state it ends in, without ``JOB_STATE_``.
+        after: The share of its rows that are done by then.
+        error: Why it ends so; by default what the service says.
+        partial_failures: What it reports beside.
+        incremental: Whether finished rows show up in objects of their own while it runs.
+        final_files: Whether there is a final file.
+        output_files: How many files the output is cut into.
+        missing: The share of rows left out.
+        doubled: The share of rows written twice.
+        orphaned: The share of rows beside which a foreign one stands.
+        coerce_keys: Whether siblings that look like numbers come back as numbers.
+        ignore_cancel: Whether it runs on when it is cancelled.
+        replay: A file of prediction lines that becomes the output as it is.
+        rows: What its rows meet.
+    """
+
+    display_name: str | None = None
+    labels: dict[str, str] = {}
+    times: int | None = None
+    end: Literal["SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED", "PARTIALLY_SUCCEEDED"] = "SUCCEEDED"
+    after: Rate = 1
+    error: Status | None = None
+    partial_failures: list[Status] = []
+    incremental: bool = False
+    final_files: bool = True
+    output_files: Annotated[int, msgspec.Meta(ge=1, le=9999)] = 1
+    missing: Rate = 0
+    doubled: Rate = 0
+    orphaned: Rate = 0
+    coerce_keys: bool = False
+    ignore_cancel: bool = False
+    replay: str | None = None
+    rows: list[RowFault] = []
+
+    def matches(self, body: Mapping[str, Any]) -> bool:
+        """Whether a job with this body is meant."""
+        labels = body.get("labels") or {}
+        named = self.display_name is None or fnmatchcase(body["displayName"], self.display_name)
+        return named and all(labels.get(key) == value for key, value in self.labels.items())
+
+
+class _Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    http: dict[Literal["create", "get", "list", "cancel", "delete", "any"], list[str]] = {}
+    jobs: list[JobFault] = []
+    rows: list[RowFault] = []
+
+
+class Faults:
+    """A fault script at work; call faults are used up as calls come in.
+
+    Args:
+        script: The script, a path to one, or None for no faults.
+
+    Raises:
+        UsageError: The script cannot be read.
+    """
+
+    def __init__(self, script: Mapping[str, Any] | str | Path | None) -> None:
+        where = str(script) if isinstance(script, (str, Path)) else "fault script"
+        try:
+            read = yaml.safe_load(Path(where).read_text("utf-8")) if isinstance(script, (str, Path)) else script
+            self._script = msgspec.convert(read or {}, _Script)
+        except (OSError, yaml.YAMLError, msgspec.ValidationError) as error:
+            raise UsageError(f"the fault script cannot be used: {error}", where=where) from error
+        self._calls: dict[str, list[CallFault]] = {
+            call: [fault for word in words for fault in _repeat(parse_call_fault(word))]
+            for call, words in self._script.http.items()
+        }
+        self._lock = threading.Lock()
+
+    def call_fault(self, call: str, header: str | None) -> CallFault | None:
+        """What this call meets: what its own header says, else the script's next entry for it.
+
+        Raises:
+            UsageError: The header cannot be read.
+        """
+        if header:
+            return parse_call_fault(header)
+        with self._lock:
+            for waiting in (self._calls.get(call), self._calls.get("any")):
+                if waiting:
+                    return waiting.pop(0)
+        return None
+
+    def job_entry(self, body: Mapping[str, Any], former: list[Job]) -> int | None:
+        """The place of the entry that a new job falls under, given the jobs made before it."""
+        for place, fault in enumerate(self._script.jobs):
+            used = sum(job.fault == place for job in former)
+            if fault.matches(body) and (fault.times is None or used < fault.times):
+                return place
+        return None
+
+    def job_fault(self, place: int | None) -> JobFault:
+        """What a job under that entry meets, the script's ``rows`` included."""
+        known = place is not None and place < len(self._script.jobs)
+        fault = self._script.jobs[place] if place is not None and known else JobFault()
+        return msgspec.structs.replace(fault, rows=[*fault.rows, *self._script.rows])
+
+
+def parse_call_fault(text: str) -> CallFault:
+    """The fault that a line such as ``return-503; commit; retry-after=2; times=3`` describes.
+
+    Raises:
+        UsageError: It describes none.
+    """
+    word, *settings = (part.strip() for part in text.split(";"))
+    found = _WORD.fullmatch(word)
+    named = dict(setting.partition("=")[::2] for setting in settings)
+    unknown = set(named) - {"commit", "retry-after", "times"} or named.get("commit")
+    if not found or unknown or (found["code"] and int(found["code"]) not in CALL_STATUSES):
+        raise _no_such_fault(text)
+    try:
+        return CallFault(
+            code=int(found["code"]) if found["code"] else None,
+            reset=bool(found["reset"]),
+            stall_s=float(found["stall"] or 0),
+            commit="commit" in named or found["reset"] == "reset-after",
+            retry_after_s=int(named["retry-after"]) if "retry-after" in named else None,
+            times=int(named.get("times", 1)),
+        )
+    except ValueError:
+        raise _no_such_fault(text) from None
+
+
+def _no_such_fault(text: str) -> UsageError:
+    remedy = "say return-CODE, reset-before, reset-after or stall-for-Ns, then ; commit, ; retry-after=N, ; times=N"
+    return UsageError(f"no such fault: {text!r}", where="fault script", remedy=remedy)
+
+
+def _repeat(fault: CallFault) -> list[CallFault]:
+    return [fault] * fault.times

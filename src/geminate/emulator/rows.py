@@ -1,0 +1,145 @@
+"""From a row of the input to the line of the output: what the service checks, what the model says, what goes wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from hashlib import blake2b
+from typing import Any, Literal
+
+import msgspec
+
+from geminate.emulator.answers import Answerer, listed, pick
+from geminate.emulator.echo import echo_line
+from geminate.emulator.faults import JobFault, RowFault
+from geminate.emulator.fields import Field
+from geminate.emulator.importer import KEY_NAMES, RESULT_NAMES
+from geminate.emulator.responses import Origin, bend_response, complete_response
+from geminate.emulator.statuses import INVALID_ROLE, NO_CONTENTS, NO_PARTS, ROW_STATUSES, RowError
+from geminate.emulator.times import processed_time, rfc3339
+
+LineLayout = Literal["since-2025-12", "until-2025-09"]
+
+_ROLES = frozenset({"user", "model"})
+_ORDERS: dict[LineLayout, tuple[str, ...]] = {
+    "since-2025-12": ("request", "status", "response", "processed_time"),
+    "until-2025-09": ("status", "processed_time", "request", "response"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RowMaker:
+    """Makes the prediction lines of one job.
+
+    Attributes:
+        job_id: Part of the response ids.
+        model_version: What responses call the model.
+        answerer: What stands in for it.
+        fields: The fields of the input.
+        fault: What the job meets.
+        layout: The order of a line's members.
+    """
+
+    job_id: str
+    model_version: str
+    answerer: Answerer
+    fields: Field
+    fault: JobFault
+    layout: LineLayout
+
+    def make(self, row: dict[str, Any], number: int, token: int, now: float) -> tuple[bytes, bool]:
+        """The line for the row with that number, from 1, and whether it is a good one.
+
+        A row that already holds a former job's good prediction comes back with it.
+        """
+        former = {name: row.pop(name) for name in RESULT_NAMES if name in row}
+        members = echo_line(row, self.fields)
+        if former.get("status") == "" and former.get("response"):
+            status, response = "", former["response"]
+        else:
+            status, response = self._predict(row, number, token, now)
+        results = {
+            "request": members.pop("request", None),
+            "status": status,
+            "response": response,
+            "processed_time": processed_time(now),
+        }
+        siblings = {name: _coerced(value) for name, value in members.items()} if self.fault.coerce_keys else members
+        line = siblings | {name: results[name] for name in _ORDERS[self.layout]}
+        return msgspec.json.encode(line), not status
+
+    def _predict(self, row: dict[str, Any], number: int, token: int, now: float) -> tuple[str, Any]:
+        request = row.pop("request", None)
+        fault = self._fault(row, request, number, token)
+        if fault and fault.status is not None:
+            named = ROW_STATUSES.get(fault.status)
+            return named.text() if named else fault.status, {}
+        origin = Origin(self.model_version, rfc3339(now), _response_id(self.job_id, number))
+        try:
+            _check_request(request)
+            response = complete_response(self.answerer(request, row), request, origin)
+            response = bend_response(response, fault.answer) if fault and fault.answer else response
+            return "", msgspec.Raw(msgspec.json.encode(response))
+        except RowError as error:
+            return error.text(), {}
+        except Exception as error:  # noqa: BLE001 - whatever a user's answerer raises or gives is that row's failure
+            return RowError(500, "INTERNAL", f"{type(error).__name__}: {error}").text(), {}
+
+    def _fault(self, siblings: dict[str, Any], request: Any, number: int, token: int) -> RowFault | None:
+        for place, fault in enumerate(self.fault.rows):
+            if _meant(fault, siblings, request, number) and is_chosen(token, f"row {place}", fault.rate):
+                return fault
+        return None
+
+
+def is_chosen(token: int, what: str, rate: float) -> bool:
+    """Whether a row is among that share of the rows; always the same for the same row and purpose."""
+    if rate in {0, 1}:
+        return bool(rate)
+    text = token.to_bytes(8) + what.encode()
+    return int.from_bytes(blake2b(text, digest_size=8).digest()) < rate * 2.0**64
+
+
+def orphaned(row: dict[str, Any]) -> dict[str, Any]:
+    """A row like this one that no input holds: another key, or another text where it has none."""
+    named = [name for name in KEY_NAMES if row.get(name) is not None]
+    for name in named:
+        row[name] = f"{row[name]}-orphan"
+    if not named:
+        row["request"] = {"contents": [{"parts": [{"text": "A request that nobody sent."}], "role": "user"}]}
+    return row
+
+
+def _meant(fault: RowFault, siblings: dict[str, Any], request: Any, number: int) -> bool:
+    if fault.lines is not None and number not in fault.lines:
+        return False
+    if fault.keys is not None:
+        keys = [str(siblings[name]) for name in KEY_NAMES if siblings.get(name) is not None]
+        if not any(fnmatchcase(key, fault.keys) for key in keys):
+            return False
+    if fault.contains is not None and fault.contains not in msgspec.json.encode(request).decode():
+        return False
+    return fault.when is None or bool(fault.when({**siblings, "request": request}))
+
+
+def _check_request(request: Any) -> None:
+    contents = listed(request.get("contents")) if isinstance(request, Mapping) else []
+    if not contents:
+        raise NO_CONTENTS
+    for content in contents:
+        role = pick(content, "role")
+        if role is not None and role not in _ROLES:
+            raise INVALID_ROLE
+        if not listed(pick(content, "parts")):
+            raise NO_PARTS
+
+
+def _response_id(job_id: str, number: int) -> str:
+    return blake2b(f"{job_id}/{number}".encode(), digest_size=11).hexdigest()
+
+
+def _coerced(value: Any) -> Any:
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        return int(value)
+    return value

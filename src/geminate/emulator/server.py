@@ -1,0 +1,189 @@
+"""HTTP on loopback: reads requests, lets faults happen, writes answers."""
+
+from __future__ import annotations
+
+import io
+import socket
+import struct
+import sys
+import threading
+from collections.abc import Callable
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
+
+from geminate.emulator.api import Call, match_route
+from geminate.emulator.faults import FAULT_HEADER, CallFault, Faults
+from geminate.emulator.statuses import CALL_STATUSES, ApiError
+from geminate.errors import UsageError
+
+SERVER_NAME = "geminate-emulator"
+HOST = "127.0.0.1"
+_MAX_BODY_BYTES = 16 * 1024 * 1024
+_POLL_S = 0.02
+_ABOUT = (
+    "This is the Geminate emulator of Vertex AI batch prediction. No model answers here, nothing leaves this machine "
+    "and nothing is billed."
+)
+
+
+class EmulatorServer(ThreadingHTTPServer):
+    """Serves calls on a thread for each connection, until it is stopped.
+
+    Args:
+        port: The port on 127.0.0.1; 0 for a free one.
+        answer: What answers a call, or raises ``ApiError``.
+        faults: What goes wrong before or after that.
+        about: More members for the document at ``/``.
+    """
+
+    # A connection is closed by its client or by ``stop``; a forgotten emulator must not keep the process alive.
+    daemon_threads = True
+
+    def __init__(
+        self, port: int, answer: Callable[[Call], dict[str, Any]], faults: Faults, about: dict[str, Any]
+    ) -> None:
+        super().__init__((HOST, port), _Handler)
+        self.answer = answer
+        self.faults = faults
+        self.about = {"emulator": "geminate", "about": _ABOUT, **about}
+        self.stopping = threading.Event()
+        self._connections: dict[threading.Thread, socket.socket] = {}
+        self._thread = threading.Thread(target=self.serve_forever, args=(_POLL_S,), name=SERVER_NAME, daemon=True)
+
+    @property
+    def url(self) -> str:
+        """The base URL, without a path."""
+        return f"http://{HOST}:{self.server_port}"
+
+    def start(self) -> None:
+        """Nothing; calls are answered from now on."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Nothing; all connections are closed and all threads are at their end."""
+        self.stopping.set()
+        self.shutdown()
+        self._thread.join()
+        for thread, connection in list(self._connections.items()):
+            # The handler's own end closes the socket; this wakes it from waiting for the next request.
+            _shut(connection)
+            thread.join()
+        self.server_close()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Nothing; the connection is handled on a thread that ``stop`` can end."""
+        thread = threading.Thread(target=self.process_request_thread, args=(request, client_address), daemon=True)
+        self._connections = {each: open_ for each, open_ in self._connections.items() if each.is_alive()}
+        self._connections[thread] = request
+        thread.start()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Nothing; a client that hangs up is no error of the server's."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    # Unbuffered writes would send each header line on its own, and cost 40 ms an answer.
+    wbufsize = -1
+    disable_nagle_algorithm = True
+    server: EmulatorServer
+
+    def do_GET(self) -> None:
+        self._serve()
+
+    def do_POST(self) -> None:
+        self._serve()
+
+    def do_DELETE(self) -> None:
+        self._serve()
+
+    def version_string(self) -> str:
+        """What the ``Server`` header says."""
+        return SERVER_NAME
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
+        """Nothing; the emulator is quiet."""
+
+    def _serve(self) -> None:
+        try:
+            body = self._read_body()
+            target = urlsplit(self.path)
+            if self.command == "GET" and target.path == "/":
+                self._send(200, self.server.about)
+                return
+            self._authenticate()
+            name, path = match_route(self.command, target.path)
+            call = Call(name, path, dict(parse_qsl(target.query, keep_blank_values=True)), body)
+            self._answer(call, self._fault(name))
+        except ApiError as error:
+            self._send(error.code, error.document())
+
+    def _authenticate(self) -> None:
+        if not self.headers.get("Authorization", "").startswith("Bearer "):
+            raise ApiError(401, *CALL_STATUSES[401])
+
+    def _fault(self, name: str) -> CallFault | None:
+        try:
+            return self.server.faults.call_fault(name, self.headers.get(FAULT_HEADER))
+        except UsageError as error:
+            raise ApiError(400, "INVALID_ARGUMENT", str(error)) from None
+
+    def _answer(self, call: Call, fault: CallFault | None) -> None:
+        if fault is None:
+            self._send(200, self.server.answer(call))
+            return
+        document = self.server.answer(call) if fault.commit else None
+        self.server.stopping.wait(fault.stall_s)
+        if fault.reset:
+            self._reset()
+        elif fault.code is not None:
+            headers = {} if fault.retry_after_s is None else {"Retry-After": str(fault.retry_after_s)}
+            self._send(fault.code, ApiError(fault.code, *CALL_STATUSES[fault.code]).document(), headers)
+        else:
+            self._send(200, self.server.answer(call) if document is None else document)
+
+    def _read_body(self) -> bytes:
+        if "chunked" in self.headers.get("Transfer-Encoding", ""):
+            raise self._unreadable(HTTPStatus.LENGTH_REQUIRED, "A body needs a Content-Length.")
+        length = self.headers.get("Content-Length", "0")
+        if not length.isdecimal() or int(length) > _MAX_BODY_BYTES:
+            raise self._unreadable(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large.")
+        return self.rfile.read(int(length))
+
+    def _unreadable(self, status: HTTPStatus, message: str) -> ApiError:
+        self.close_connection = True
+        return ApiError(status, "INVALID_ARGUMENT", message)
+
+    def _send(self, code: int, document: dict[str, Any], headers: dict[str, str] | None = None) -> None:
+        body = msgspec.json.format(msgspec.json.encode(document), indent=2)
+        self.send_response(code)
+        self.send_header("Content-Type", "application/json; charset=UTF-8")
+        self.send_header("Content-Length", str(len(body)))
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _reset(self) -> None:
+        """Nothing; the client sees its connection reset, not closed."""
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close_connection = True
+        # The socket is only gone once nothing refers to it; what the base class flushes afterwards goes nowhere.
+        self.rfile.close()
+        self.wfile.close()
+        self.connection.close()
+        self.wfile = io.BytesIO()
+
+
+def _shut(connection: socket.socket) -> None:
+    try:
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        # Its client was faster.
+        return

@@ -1,0 +1,266 @@
+"""What becomes of one job, move by move: queue, import, rows, end.
+
+All of it can be done again from the start: the rows, their order, the answers and the name of the output directory
+follow from the job and its input. That is how a job survives a killed emulator.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from array import array
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import msgspec
+
+from geminate.emulator.answers import Answerer
+from geminate.emulator.bodies import model_id
+from geminate.emulator.faults import Faults, JobFault
+from geminate.emulator.fields import BrokenRuleError
+from geminate.emulator.importer import Input, iter_import
+from geminate.emulator.jobs import (
+    CANCELLED,
+    CANCELLING,
+    EXPIRED,
+    FAILED,
+    PARTIALLY_SUCCEEDED,
+    PENDING,
+    RUNNING,
+    Counts,
+    Job,
+    JobStore,
+)
+from geminate.emulator.options import EmulatorOptions
+from geminate.emulator.output import OutputWriter, bucket_of, directory_uri, object_path
+from geminate.emulator.rows import RowMaker, is_chosen, orphaned
+from geminate.emulator.statuses import CANCELLED as CANCELLED_STATUS
+from geminate.emulator.statuses import QUEUE_EXPIRED, SYSTEM_ERROR, Status, bucket_missing, import_failed
+from geminate.wire.lines import iter_line_blocks
+
+# A move that computes longer than this makes way for other jobs, cancellations and the end of the emulator.
+_MOVE_S = 0.05
+_PIECE_BYTES = 256 * 1024
+_END_ERRORS = {FAILED: SYSTEM_ERROR, CANCELLED: CANCELLED_STATUS, EXPIRED: QUEUE_EXPIRED}
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """What all jobs share.
+
+    Attributes:
+        store: Where jobs are kept.
+        buckets: The folder of the buckets.
+        options: How the emulator behaves.
+        faults: What goes wrong.
+        answerer: What stands in for the model.
+        now: The time.
+    """
+
+    store: JobStore
+    buckets: Path
+    options: EmulatorOptions
+    faults: Faults
+    answerer: Answerer
+    now: Callable[[], float]
+
+
+def iter_moves(shop: Shop, job: Job) -> Generator[float, None, None]:
+    """Moves of the job, each as the time at which the next one is due, until the job is at its end.
+
+    An unfinished job from before the emulator was killed begins again; one that was being cancelled does as many rows
+    as it had done.
+    """
+    return _Work(shop, job).moves()
+
+
+class _Work:
+    def __init__(self, shop: Shop, job: Job) -> None:
+        self._shop = shop
+        self._job = job
+        self._fault = shop.faults.job_fault(job.fault)
+        self._restarted = job.start_time is not None
+        # Rows that a job which is being cancelled had done already are done again before it ends.
+        self._owed = job.counts.finished if job.state == CANCELLING and job.counts else 0
+        self._counts = Counts()
+        self._began = 0.0
+
+    def moves(self) -> Generator[float, None, None]:
+        yield from self._queue()
+        if self._job.state not in {PENDING, RUNNING, CANCELLING}:
+            return
+        if self._is_cancelled():
+            return self._end(CANCELLED)
+        for uri in (self._job.input_uri, self._job.output_prefix_uri):
+            if not (self._shop.buckets / bucket_of(uri)).is_dir():
+                return self._end(FAILED, bucket_missing(bucket_of(uri)))
+        started = self._job.start_time or self._shop.now()
+        self._change(state=RUNNING, start_time=started, counts=Counts(incomplete=None))
+        yield 0
+        source = Input(self._job.input_uri, object_path(self._shop.buckets, self._job.input_uri))
+        try:
+            for _ in iter_import(source, self._shop.options.limits):
+                if self._is_cancelled():
+                    return self._end(CANCELLED)
+                yield 0
+        except BrokenRuleError as error:
+            return self._end(FAILED, import_failed(error.reason))
+        yield from self._write_rows(source)
+
+    def _queue(self) -> Iterator[float]:
+        due = self._job.create_time + self._shop.options.pending_s
+        limit = self._job.create_time + self._shop.options.limits.queue_limit_s
+        while self._refreshed().state == PENDING and self._shop.now() < due:
+            if self._shop.now() >= limit:
+                return self._end(EXPIRED)
+            yield min(due, limit)
+
+    def _write_rows(self, source: Input) -> Iterator[float]:
+        fault = self._fault
+        replay = Path(fault.replay) if fault.replay else None
+        plan = _plan(source, self._job, fault)
+        total = sum(1 for _ in _iter_replayed(replay)) if replay else len(plan)
+        stop = math.floor(total * fault.after)
+        output_uri = directory_uri(self._job, self._tuned_model_name())
+        self._change(output_uri=output_uri)
+        self._count(Counts(incomplete=total))
+        directory, self._began = object_path(self._shop.buckets, output_uri), self._shop.now()
+        with OutputWriter(directory, self._job.id, stop, fault.output_files, incremental=fault.incremental) as writer:
+            if self._restarted:
+                writer.clear()
+            yield 0
+            with closing(_iter_replayed(replay) if replay else self._iter_lines(source, plan)) as lines:
+                yield from self._write_until(stop, writer, lines)
+            state = f"JOB_STATE_{fault.end}" if self._counts.finished >= stop else CANCELLED
+            if fault.final_files and (self._counts.finished or state not in _END_ERRORS):
+                writer.publish()
+            self._end(state)
+
+    def _write_until(self, stop: int, writer: OutputWriter, lines: Iterator[tuple[bytes, bool]]) -> Iterator[float]:
+        while self._counts.finished < stop and not self._is_cancelled() and not self._is_over_time():
+            if allowed := self._allowed(stop):
+                self._write_some(writer, islice(lines, allowed))
+                yield 0
+            else:
+                yield self._began + (self._counts.finished + 1) * self._shop.options.row_latency_s
+
+    def _allowed(self, stop: int) -> int:
+        options, finished = self._shop.options, self._counts.finished
+        most = min(options.rows_per_move, stop - finished)
+        if self._owed > finished:
+            return min(most, self._owed - finished)
+        if not options.row_latency_s:
+            return most
+        # The margin keeps a clock that was waited for from falling short by a rounding.
+        due = math.floor((self._shop.now() - self._began) / options.row_latency_s + 1e-6)
+        return max(0, min(most, due - finished))
+
+    def _write_some(self, writer: OutputWriter, lines: Iterator[tuple[bytes, bool]]) -> None:
+        until = math.inf if self._shop.options.manual else time.monotonic() + _MOVE_S
+        written, good = [], 0
+        for line, is_good in lines:
+            written.append(line)
+            good += is_good
+            if time.monotonic() >= until:
+                break
+        writer.write(written)
+        before, failed = self._counts, len(written) - good
+        left = (before.incomplete or 0) - len(written)
+        self._count(Counts(before.successful + good, before.failed + failed, left))
+
+    def _count(self, counts: Counts) -> None:
+        self._counts = counts
+        # Rows owed to a cancelled job are not forgotten, should the emulator be killed once more.
+        if counts.finished >= self._owed:
+            self._change(counts=counts)
+
+    def _iter_lines(self, source: Input, plan: array[int]) -> Generator[tuple[bytes, bool], None, None]:
+        body, options = self._job.body, self._shop.options
+        maker = RowMaker(
+            self._job.id,
+            f"{model_id(body['model']) or body['model'].rpartition('/')[2]}@emulated",
+            self._shop.answerer,
+            source.fields,
+            self._fault,
+            options.line_layout,
+        )
+        with source.path.open("rb") as file:
+            for entry in plan:
+                number, is_orphan = divmod(entry, 2)
+                row = source.read_row(file, number)
+                row = orphaned(row) if is_orphan else row
+                yield maker.make(row, number + 1, source.tokens[number], self._shop.now())
+
+    def _tuned_model_name(self) -> str | None:
+        model = str(self._job.body["model"])
+        if model_id(model):
+            return None
+        return self._shop.options.tuned_model_names.get(model, f"tuned model {model.rpartition('/')[2]}")
+
+    def _is_cancelled(self) -> bool:
+        cancelling = self._refreshed().state == CANCELLING and not self._fault.ignore_cancel
+        return cancelling and self._counts.finished >= self._owed
+
+    def _is_over_time(self) -> bool:
+        started = self._job.start_time or self._shop.now()
+        return self._shop.now() - started >= self._shop.options.limits.run_limit_s
+
+    def _refreshed(self) -> Job:
+        self._job = self._shop.store.get(self._job.id) or self._job
+        return self._job
+
+    def _change(self, **changes: Any) -> None:
+        self._job = self._shop.store.update(self._job.id, update_time=self._shop.now(), **changes)
+
+    def _end(self, state: str, error: Status | None = None) -> None:
+        fault, limits = self._fault, self._shop.options.limits
+        failures = fault.partial_failures or ([SYSTEM_ERROR] if state == PARTIALLY_SUCCEEDED else [])
+        ended = state == f"JOB_STATE_{fault.end}"
+        self._change(
+            state=state,
+            end_time=self._shop.now(),
+            error=error or (fault.error if ended else None) or _END_ERRORS.get(state),
+            partial_failures=failures[: limits.max_partial_failures] if ended else [],
+        )
+
+
+def _plan(source: Input, job: Job, fault: JobFault) -> array[int]:
+    """The rows in the order of their lines: twice the row, and one more for a foreign row beside it."""
+    plan = array("Q")
+    for row, token in enumerate(source.tokens):
+        if not is_chosen(token, "missing", fault.missing):
+            plan.append(2 * row)
+        if is_chosen(token, "doubled", fault.doubled):
+            plan.append(2 * row)
+        if is_chosen(token, "orphaned", fault.orphaned):
+            plan.append(2 * row + 1)
+    in_order = plan[:]
+    Random(job.id).shuffle(plan)  # noqa: S311 - a deterministic order, nothing secret
+    if plan == in_order and len(plan) > 1:
+        # The service has never been seen to keep the order, so neither is it kept by chance.
+        plan.append(plan.pop(0))
+    return plan
+
+
+def _iter_replayed(path: Path) -> Generator[tuple[bytes, bool], None, None]:
+    with path.open("rb") as file:
+        for block in iter_line_blocks(iter(lambda: file.read(_PIECE_BYTES), b"")):
+            for line in block.lines:
+                if line.strip():
+                    yield line, _is_good(line)
+
+
+class _Result(msgspec.Struct):
+    status: str = ""
+
+
+def _is_good(line: bytes) -> bool:
+    try:
+        return not msgspec.json.decode(line, type=_Result).status
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False

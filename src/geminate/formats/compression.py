@@ -1,0 +1,78 @@
+"""Plain bytes of a file, whether it is compressed or not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pyarrow as pa
+
+from geminate.errors import AccessError, PromptError
+from geminate.formats.sources import Source
+
+PIECE_BYTES = 1024 * 1024
+"""How much is read at once."""
+
+BOM = b"\xef\xbb\xbf"
+UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
+
+# RFC 1952, 2.3.1; RFC 8878, 3.1.1 and 3.1.2, a skippable frame being what parallel compressors begin with.
+_MAGICS = {
+    "gzip": re.compile(rb"\x1f\x8b"),
+    "zstd": re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18", re.DOTALL),
+}
+_HEAD_BYTES = 4
+
+
+@contextmanager
+def readable(name: str) -> Iterator[None]:
+    """A block in which what Arrow or the system say of a file becomes our error about that file."""
+    try:
+        yield
+    except PermissionError as error:
+        raise AccessError("may not be read", where=name) from error
+    except FileNotFoundError as error:
+        raise PromptError("is gone", where=name, remedy="run again once it is back") from error
+    except UnicodeError as error:
+        raise PromptError(f"not valid text ({error})", where=name, remedy="save it as UTF-8") from error
+    except (OSError, pa.ArrowException) as error:
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        if "Truncated compressed stream" in reason:
+            raise PromptError("its compressed data ends early", where=name, remedy="copy it again") from error
+        raise PromptError(f"cannot be read ({reason})", where=name, remedy="is it what its suffix says?") from error
+
+
+def compression_of(source: Source) -> str | None:
+    """``gzip``, ``zstd`` or None, by the file's first bytes.
+
+    The name is not asked: a store may hand out ``.gz`` objects already decompressed, and a compressed file keeps its
+    bytes under any name.
+    """
+    with source.path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    return next((name for name, magic in _MAGICS.items() if magic.match(head)), None)
+
+
+def open_plain(source: Source) -> pa.NativeFile:
+    """The decompressed bytes as a stream; members of a gzip file and frames of a Zstandard file follow each other.
+
+    Raises:
+        PromptError: The file is gone, or not what it was when it was first looked at.
+    """
+    with readable(source.name):
+        source.check_unchanged()
+        raw = pa.OSFile(str(source.path))
+        compression = compression_of(source)
+    return pa.CompressedInputStream(raw, compression) if compression else raw
+
+
+def iter_plain(source: Source) -> Iterator[bytes]:
+    """The decompressed bytes in pieces of 1 MiB.
+
+    Raises:
+        PromptError: The file is cut off or its compressed data is damaged.
+    """
+    with readable(source.name), open_plain(source) as stream:
+        while piece := stream.read(PIECE_BYTES):
+            yield piece

@@ -1,0 +1,85 @@
+"""Rows that arrive as JSON objects or mappings, made into record batches of one schema."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from geminate.errors import PromptError
+from geminate.formats.record_batches import STEP_ROWS, Numbered
+from geminate.formats.shapes import Shape
+
+_MISFITS = (pa.ArrowException, UnicodeError, OverflowError, TypeError, RecursionError)
+
+
+@dataclass(frozen=True, slots=True)
+class RowBlock:
+    """Consecutive rows of one source.
+
+    Attributes:
+        rows: The objects.
+        numbers: Each row's number in its source.
+    """
+
+    rows: Sequence[Mapping[str, Any]]
+    numbers: Sequence[int] | np.ndarray
+
+
+def observe_blocks(shape: Shape, blocks: Iterable[RowBlock], name: str) -> int:
+    """How many rows there are; the shape takes in all of them.
+
+    Raises:
+        PromptError: A column holds values that no one Arrow type does.
+    """
+    rows = 0
+    for block in blocks:
+        rows += len(block.rows)
+        try:
+            shape.observe_rows(block.rows)
+        except (pa.ArrowException, TypeError) as error:
+            raise PromptError(f"its columns cannot be typed ({error})", where=name) from error
+    return rows
+
+
+def iter_typed(blocks: Iterable[RowBlock], shape: Shape, name: str) -> Iterator[Numbered]:
+    """The rows as record batches of the shape's columns; a column that a row lacks is null there.
+
+    Raises:
+        PromptError: A value is not of the type found, which for a file means that it has changed.
+    """
+    schema = pa.schema(shape.arrow_fields)
+    columns = [_Column(field.name, field.type, shape.fields[field.name].rewriter()) for field in schema]
+    for block in blocks:
+        for start in range(0, len(block.rows), STEP_ROWS):
+            rows, numbers = block.rows[start : start + STEP_ROWS], block.numbers[start : start + STEP_ROWS]
+            arrays = []
+            for column in columns:
+                values = [row.get(column.name) for row in rows]
+                try:
+                    arrays.append(column.array(values))
+                except _MISFITS as error:
+                    number = next(n for n, value in zip(numbers, values, strict=True) if not column.fits(value))
+                    reason = f"column {column.name!r} cannot hold this value ({error})"
+                    raise PromptError(reason, where=f"{name}:{number}") from error
+            yield Numbered(pa.RecordBatch.from_arrays(arrays, schema=schema), numbers)
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    name: str
+    type: pa.DataType
+    rewrite: Callable[[Any], Any] | None
+
+    def array(self, values: list[Any]) -> pa.Array:
+        return pa.array(list(map(self.rewrite, values)) if self.rewrite else values, self.type)
+
+    def fits(self, value: Any) -> bool:
+        try:
+            self.array([value])
+        except _MISFITS:
+            return False
+        return True

@@ -1,0 +1,47 @@
+"""Parquet files, a few rows at a time, however large their row groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from geminate.formats.compression import readable
+from geminate.formats.record_batches import STEP_ROWS
+from geminate.formats.sources import Source
+
+_BUFFER_BYTES = 1024 * 1024  # Without a buffer the reader loads whole column chunks.
+_STEP_BYTES = 4 * 1024 * 1024
+
+
+def read_schema(source: Source) -> pa.Schema:
+    """The file's schema, with its metadata.
+
+    Raises:
+        PromptError: It is no Parquet file, or its end is missing.
+    """
+    with readable(source.name), _open(source) as file:
+        return file.schema_arrow
+
+
+def iter_record_batches(source: Source) -> Iterator[pa.RecordBatch]:
+    """The rows in order, so many at a time as hold about 4 MiB by the file's own account, and at most 1,024.
+
+    Memory is that of a data page for each column, and of these rows.
+
+    Raises:
+        PromptError: The file is damaged.
+    """
+    with readable(source.name), _open(source) as file:
+        metadata = file.metadata
+        for index in range(metadata.num_row_groups):
+            group = metadata.row_group(index)
+            row_bytes = group.total_byte_size // max(group.num_rows, 1) + 1
+            step = max(1, min(STEP_ROWS, _STEP_BYTES // row_bytes))
+            yield from file.iter_batches(batch_size=step, row_groups=[index])
+
+
+def _open(source: Source) -> pq.ParquetFile:
+    source.check_unchanged()
+    return pq.ParquetFile(source.path, buffer_size=_BUFFER_BYTES, pre_buffer=False)

@@ -1,0 +1,152 @@
+"""One reader for each source, whatever its format."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+
+from geminate.errors import UsageError
+from geminate.formats import arrow, delimited, json_array, jsonl, memory, parquet
+from geminate.formats.compression import compression_of, iter_plain
+from geminate.formats.json_rows import RowBlock, iter_typed, observe_blocks
+from geminate.formats.options import PromptOptions
+from geminate.formats.record_batches import Numbered, iter_numbered
+from geminate.formats.row_text import encode_json_lines
+from geminate.formats.schemas import conform, plain_schema
+from geminate.formats.shapes import Shape
+from geminate.formats.sources import STDIN, Outside, Source, SourceIdentity, iter_sources, measure, read_identity
+from geminate.formats.spool import Spool
+
+_JSON = {"jsonl": jsonl.iter_row_blocks, "json": json_array.iter_row_blocks}
+_TABLES = {
+    "parquet": (parquet.read_schema, parquet.iter_record_batches),
+    "arrow": (arrow.read_schema, arrow.iter_record_batches),
+}
+
+Identify = Callable[[], SourceIdentity]
+IterBlocks = Callable[[], Iterator[RowBlock]]
+IterParts = Callable[[], Iterator[Numbered]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """One source, ready to be read as often as needed.
+
+    Attributes:
+        name: What the caller calls it.
+        schema: Its columns, in plain types.
+        iter_parts: Its rows, numbered, in small record batches of any encoding.
+        identify: Reads what tells that it has changed.
+    """
+
+    name: str
+    schema: pa.Schema
+    iter_parts: IterParts
+    identify: Identify
+
+
+def open_readers(sources: Any, options: PromptOptions, outside: Outside) -> list[Reader]:
+    """A reader for each file, table or list of mappings, in order.
+
+    All JSON sources, lists of mappings among them, are read through once here: they share one set of columns, whose
+    types are found over all their rows.
+
+    Raises:
+        PromptError: A source does not exist or cannot be read.
+        AccessError: A file may not be read.
+        UsageError: No sources, or an option that fits none of them.
+    """
+    shape = Shape()
+    finishers: list[Callable[[], Reader]] = []
+    has_delimited, tables = False, 0
+    for source in _flatten(sources):
+        if isinstance(source, str):
+            for file in iter_sources(source, options.input_format, outside):
+                has_delimited |= file.format in delimited.DELIMITERS
+                finishers.append(_open_file(file, shape, options.columns, outside.spool))
+        elif isinstance(source, list):
+            finishers.append(_open_rows(memory.MEMORY_NAME, partial(memory.iter_row_blocks, source), shape))
+        else:
+            tables += 1
+            name = f"<memory {tables}>" if tables > 1 else memory.MEMORY_NAME
+            finishers.append(partial(_table_reader, name, memory.open_table(source, outside.spool)))
+    if options.columns and not has_delimited:
+        raise UsageError("columns names those of CSV and TSV files without a header, and there are none")
+    return [finish() for finish in finishers]
+
+
+def _flatten(sources: Any) -> list[Any]:
+    if isinstance(sources, str | os.PathLike) or memory.is_table(sources):
+        sources = [sources]
+    if isinstance(sources, Mapping | bytes) or not isinstance(sources, Iterable):
+        kind = type(sources).__name__
+        raise UsageError(f"prompts cannot be read from {kind}", remedy="give paths, a table, or a list of mappings")
+    items = list(sources)
+    if not items:
+        raise UsageError("no prompts", remedy="name a file, - for the standard input, or a table")
+    if not all(isinstance(item, str | os.PathLike) or memory.is_table(item) for item in items):
+        return [items]
+    names = [os.fspath(item) if isinstance(item, os.PathLike) else item for item in items]
+    if sum(name == STDIN for name in names if isinstance(name, str)) > 1:
+        raise UsageError("the standard input can be read only once", where=STDIN)
+    return names
+
+
+def _open_file(source: Source, shape: Shape, columns: tuple[str, ...] | None, spool: Spool) -> Callable[[], Reader]:
+    identify = partial(read_identity, source)
+    if source.format in _JSON:
+        return _open_rows(source.name, partial(_JSON[source.format], source), shape, identify)
+    if source.format in delimited.DELIMITERS:
+        names = delimited.read_names(source, columns)
+        schema = pa.schema([pa.field(name, pa.string()) for name in names])
+        read = partial(delimited.iter_record_batches, source, names, header=columns is None)
+    else:
+        read_schema, iter_record_batches = _TABLES[source.format]
+        plain = _unpacked(source, spool)
+        schema = plain_schema(read_schema(plain), source.name)
+        read = partial(iter_record_batches, plain)
+    return lambda: Reader(source.name, schema, lambda: iter_numbered(read()), identify)
+
+
+def _open_rows(
+    name: str, iter_blocks: IterBlocks, shape: Shape, identify: Identify | None = None
+) -> Callable[[], Reader]:
+    observe_blocks(shape, iter_blocks(), name)
+
+    def finish() -> Reader:
+        schema = pa.schema(shape.arrow_fields)
+
+        def iter_parts() -> Iterator[Numbered]:
+            return iter_typed(iter_blocks(), shape, name)
+
+        return Reader(name, schema, iter_parts, identify or partial(_identify_rows, name, schema, iter_parts))
+
+    return finish
+
+
+def _table_reader(name: str, table: pa.Table) -> Reader:
+    schema = plain_schema(table.schema, name)
+
+    def iter_parts() -> Iterator[Numbered]:
+        return iter_numbered(table.to_batches())
+
+    return Reader(name, schema, iter_parts, partial(_identify_rows, name, schema, iter_parts))
+
+
+def _identify_rows(name: str, schema: pa.Schema, iter_parts: IterParts) -> SourceIdentity:
+    # Of the rows as text, since a table's bytes depend on how it is cut into record batches.
+    lines = (encode_json_lines(conform(part.record_batch, schema)) for part in iter_parts())
+    return SourceIdentity(name, *measure(lines))
+
+
+def _unpacked(source: Source, spool: Spool) -> Source:
+    if compression_of(source) is None:
+        return source
+    path = spool.keep(source.path.name, iter_plain(source))
+    stat = path.stat()
+    return replace(source, path=path, size_bytes=stat.st_size, mtime_ns=stat.st_mtime_ns)

@@ -1,0 +1,217 @@
+"""From what the caller names to local files: paths, globs, ``gs://`` URIs and ``-``."""
+
+from __future__ import annotations
+
+import difflib
+import glob
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain, islice, zip_longest
+from pathlib import Path
+from typing import BinaryIO
+
+from geminate.errors import AccessError, PromptError, UsageError
+from geminate.formats.spool import Spool
+from geminate.formats.suffixes import COMPRESSIONS, FORMATS, split_suffixes
+from geminate.ports import ObjectInfo, ObjectStore
+from geminate.wire.uris import GS_SCHEME
+
+STDIN = "-"
+_STDIN_NAME = "<stdin>"
+_MAGIC = re.compile(r"[*?\[]")
+_PIECE_BYTES = 1024 * 1024
+_MOST_SIBLINGS = 1000  # Enough to guess what was meant; a bucket may hold millions.
+
+
+@dataclass(frozen=True, slots=True)
+class SourceIdentity:
+    """What tells that a source has changed.
+
+    Attributes:
+        uri: The path or URI as the caller wrote it, ``<stdin>`` or ``<memory>``.
+        size_bytes: The length of its bytes as they are stored, compressed or not; in memory, of its rows as JSON lines.
+        crc32c: The Castagnoli checksum of these bytes.
+    """
+
+    uri: str
+    size_bytes: int
+    crc32c: int
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file of prompts on this machine, as it was when it was first looked at.
+
+    Attributes:
+        name: What the caller calls it.
+        path: Where its bytes are; for an object or a stream, a temporary copy.
+        format: One of ``FORMATS``.
+        size_bytes: Its length.
+        mtime_ns: Its time of change.
+        crc32c: The checksum of its bytes, None where nobody has told.
+    """
+
+    name: str
+    path: Path
+    format: str
+    size_bytes: int
+    mtime_ns: int
+    crc32c: int | None = None
+
+    def check_unchanged(self) -> None:
+        """Nothing.
+
+        Raises:
+            PromptError: The file is not what it was when the prompts were opened.
+        """
+        stat = self.path.stat()
+        if (stat.st_size, stat.st_mtime_ns) != (self.size_bytes, self.mtime_ns):
+            raise PromptError("changed while it was read", where=self.name, remedy="run again once it is complete")
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """Where bytes that are not local files come from, and go to.
+
+    Attributes:
+        spool: Holds the copies.
+        store: What ``gs://`` URIs are read from.
+        stdin: What ``-`` is read from, None for the process's standard input.
+    """
+
+    spool: Spool
+    store: ObjectStore | None
+    stdin: BinaryIO | None
+
+
+def iter_sources(name: str, input_format: str | None, outside: Outside) -> Iterator[Source]:
+    """The files that a name stands for; those of a pattern in the order of their names.
+
+    Raises:
+        PromptError: There is no such file, it is a folder, or its name does not tell its format.
+        AccessError: It may not be read.
+        UsageError: A scheme that is not read here, or no store to read ``gs://`` from.
+    """
+    if name == STDIN:
+        stdin = outside.stdin or sys.stdin.buffer
+        path = outside.spool.keep("stdin", iter(lambda: stdin.read(_PIECE_BYTES), b""))
+        yield _source(_STDIN_NAME, path, input_format or "jsonl")
+    elif name.startswith(GS_SCHEME):
+        store = _store(outside.store, name)
+        for info in _iter_objects(name, store):
+            file_format = _format_of(info.uri, input_format)
+            path = outside.spool.keep(info.uri.rpartition("/")[2], store.read(info))
+            yield _source(info.uri, path, file_format, info.crc32c)
+    elif "://" in name:
+        raise UsageError("prompts are not read from there", where=name, remedy="copy them to a file or to gs://")
+    else:
+        for path in _iter_paths(name):
+            yield _source(str(path), path, _format_of(str(path), input_format))
+
+
+def read_identity(source: Source) -> SourceIdentity:
+    """The source's identity; its bytes are read once unless their checksum is known.
+
+    Raises:
+        PromptError: The file has changed since it was first looked at.
+    """
+    if source.crc32c is not None:
+        return SourceIdentity(source.name, source.size_bytes, source.crc32c)
+    with source.path.open("rb") as file:
+        size_bytes, crc32c = measure(iter(lambda: file.read(_PIECE_BYTES), b""))
+    source.check_unchanged()
+    return SourceIdentity(source.name, size_bytes, crc32c)
+
+
+def measure(pieces: Iterable[bytes]) -> tuple[int, int]:
+    """The number of bytes and their Castagnoli checksum."""
+    import google_crc32c
+
+    size_bytes = crc32c = 0
+    for piece in pieces:
+        crc32c = google_crc32c.extend(crc32c, piece)
+        size_bytes += len(piece)
+    return size_bytes, crc32c
+
+
+def _source(name: str, path: Path, file_format: str, crc32c: int | None = None) -> Source:
+    try:
+        with path.open("rb"):
+            stat = path.stat()
+    except PermissionError as error:
+        raise AccessError("may not be read", where=name, remedy="ask its owner, or run as a user who may") from error
+    return Source(name, path, file_format, stat.st_size, stat.st_mtime_ns, crc32c)
+
+
+def _format_of(name: str, input_format: str | None) -> str:
+    file_format = input_format or split_suffixes(name)[0]
+    if file_format not in FORMATS:
+        known = ", ".join(f".{suffix}" for suffix in FORMATS)
+        raise PromptError(
+            f"its name does not tell its format: known are {known}, each also with {' or '.join(COMPRESSIONS)}",
+            where=name,
+            remedy="rename it, or name the format",
+        )
+    return file_format
+
+
+def _iter_paths(name: str) -> Iterator[Path]:
+    path = Path(name)
+    if path.is_dir():
+        raise PromptError("is a folder", where=name, remedy=f"name its files, such as {path / '*.jsonl'}")
+    if path.exists():
+        yield path
+    elif _MAGIC.search(name):
+        found = sorted(filter(os.path.isfile, glob.glob(name, recursive=True)))  # noqa: PTH207 -- Path.glob takes no absolute pattern.
+        if not found:
+            raise PromptError("no file matches", where=name)
+        yield from map(Path, found)
+    else:
+        raise _missing(name, path.name, lambda: _siblings(path.parent))
+
+
+def _siblings(folder: Path) -> list[str]:
+    try:
+        return [entry.name for entry in islice(os.scandir(folder), _MOST_SIBLINGS)]
+    except OSError:
+        return []
+
+
+def _iter_objects(uri: str, store: ObjectStore) -> Iterator[ObjectInfo]:
+    magic = _MAGIC.search(uri)
+    info = store.stat(uri) if not uri.endswith("/") else None
+    if info:
+        yield info
+    elif magic:
+        pattern = _glob_regex(uri)
+        found = [info for info in store.list(uri[: magic.start()]) if pattern.fullmatch(info.uri)]
+        if not found:
+            raise PromptError("no object matches", where=uri)
+        yield from found
+    else:
+        folder, _, name = uri.rpartition("/")
+        below = islice(store.list(folder + "/"), _MOST_SIBLINGS)
+        raise _missing(uri, name, lambda: [info.uri.removeprefix(folder + "/") for info in below])
+
+
+def _store(store: ObjectStore | None, uri: str) -> ObjectStore:
+    if store is None:
+        raise UsageError("no object store to read it from", where=uri, remedy="pass one as store")
+    return store
+
+
+def _missing(where: str, name: str, siblings: Callable[[], list[str]]) -> PromptError:
+    near = difflib.get_close_matches(name, siblings(), n=1, cutoff=0.8)
+    return PromptError("does not exist", where=where, remedy=f"did you mean {near[0]}?" if near else None)
+
+
+def _glob_regex(pattern: str) -> re.Pattern[str]:
+    """What the shell means by the pattern: ``*`` and ``?`` stop at a slash, ``**`` does not."""
+    wild = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    parts = re.split(r"(\*\*/|\*\*|\*|\?|\[[^\]]+\])", pattern)
+    # The split keeps what it splits at, so every second part is a wildcard or a character class.
+    literal, special = map(re.escape, parts[::2]), [wild.get(p) or p.replace("[!", "[^", 1) for p in parts[1::2]]
+    return re.compile("".join(chain.from_iterable(zip_longest(literal, special, fillvalue=""))))

@@ -1,0 +1,173 @@
+"""Collect: every prediction of a run back to its prompt, shard by shard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from geminate.errors import InputError, UsageError
+from geminate.formats.line_files import LineFile, find_line_files
+from geminate.formats.record_spool import RecordSpool
+from geminate.ledger import Attempt, Ledger
+from geminate.pipeline.folder import REJECT_COLUMN, SPEC_NAME, Manifest, RunFolder, ShardRecord
+from geminate.pipeline.outputs import Joined, OnStray, OutputOptions, RowSource, write_joined
+from geminate.pipeline.predictions import find_predictions, iter_decoded
+from geminate.pipeline.progress import Notify, silent
+from geminate.pipeline.templates import read_answer
+from geminate.ports import ObjectStore
+from geminate.stages.join import Joiner, JoinOptions
+from geminate.stages.keys import KeyColumn
+from geminate.stages.reading import ReadOptions
+from geminate.stages.report import JoinReport
+from geminate.stages.rows import joined_schema
+from geminate.stages.specs import Spec
+from geminate.wire.canonical import fingerprint
+from geminate.wire.lines import iter_line_blocks
+from geminate.wire.tables import DEFAULT_PREFIX, FINGERPRINT_TYPE
+
+
+@dataclass(frozen=True, slots=True)
+class CollectOptions:
+    """How a run is collected.
+
+    Attributes:
+        prefix: What the added columns begin with.
+        keep_response: Whether the raw response is kept.
+        output: How the output is written.
+    """
+
+    prefix: str = DEFAULT_PREFIX
+    keep_response: bool = False
+    output: OutputOptions = field(default_factory=OutputOptions)
+
+
+@dataclass(frozen=True, slots=True)
+class Collector:
+    """What collecting needs, gathered once for a run."""
+
+    folder: RunFolder
+    manifest: Manifest
+    ledger: Ledger
+    store: ObjectStore
+    options: CollectOptions
+
+    def collect(self, out: str | Path, notify: Notify = silent) -> Joined:
+        """The output's counts.
+
+        Every attempt that has ended is read, however it ended: an expired job may hold finished rows. Prompts without a
+        prediction are ``missing``. Memory is that of one shard's decoded predictions, at most.
+
+        Raises:
+            TargetError: The output exists.
+            UsageError: Nothing was submitted, or jobs are still running.
+        """
+        self.options.output.check(out)
+        attempts = self.ledger.attempts()
+        running = [attempt for attempt in attempts if attempt.state != "ended"]
+        if running:
+            raise UsageError(
+                f"{len(running)} of {len(attempts)} jobs have not ended",
+                where=str(self.folder.path),
+                remedy="run geminate submit and geminate wait first",
+            )
+        return write_joined(self._source(attempts), out, self.options.output, notify)
+
+    def _source(self, attempts: list[Attempt]) -> RowSource:
+        spec = Spec.from_document(self.folder.read_json(SPEC_NAME))
+        reading = ReadOptions(keep_response=self.options.keep_response, answer=read_answer(spec))
+        options = JoinOptions(reading=reading, prefix=self.options.prefix)
+        report = JoinReport()
+        shards = [
+            _Shard(self, record, [a for a in attempts if a.shard == record.name], options)
+            for record in self.manifest.shards
+        ]
+
+        def iter_rows(on_stray: OnStray) -> Iterator[pa.RecordBatch]:
+            for shard in shards:
+                yield from shard.iter_rows(on_stray, report)
+
+        return RowSource(shards[0].schema(), report, iter_rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shard:
+    """One shard's join."""
+
+    collector: Collector
+    record: ShardRecord
+    attempts: list[Attempt]
+    options: JoinOptions
+
+    def schema(self) -> pa.Schema:
+        return joined_schema(self._prompts_schema(), self.options.reading, self.options.prefix)
+
+    def iter_rows(self, on_stray: OnStray, report: JoinReport) -> Iterator[pa.RecordBatch]:
+        found = [(attempt, file) for attempt in self.attempts for file in self._files(attempt)]
+        options = self._with_fallback([file for _, file in found])
+        with RecordSpool() as spool:
+            joiner = Joiner(self._prompts_schema(), options, spool, on_stray)
+            self._add_prompts(joiner, with_fingerprints=options.reading.fingerprints != "none")
+            for attempt, file in found:
+                for decoded in iter_decoded(file, options.reading):
+                    joiner.add_predictions(decoded, attempt.number, attempt.job_name)
+            yield from joiner.iter_rows()
+        _add(report, joiner.report)
+
+    def _files(self, attempt: Attempt) -> list[LineFile]:
+        try:
+            return find_predictions([f"{attempt.output_prefix_uri}/"], lambda: self.collector.store)
+        except InputError:
+            return []  # A job that was refused or expired may have written nothing; its prompts are missing.
+
+    def _with_fallback(self, files: list[LineFile]) -> JoinOptions:
+        """The options; predictions are known by their request where the service did not give the keys back."""
+        for file in files:
+            first = next(iter_decoded(file, self.options.reading), None)
+            if first is not None and first.predictions.column("key").null_count:
+                return replace(self.options, reading=replace(self.options.reading, fingerprints="keyless"))
+        return self.options
+
+    def _add_prompts(self, joiner: Joiner, *, with_fingerprints: bool) -> None:
+        key = KeyColumn(self.collector.manifest.key, generated=False)
+        prints = self._iter_fingerprints()
+        with pa.ipc.open_stream(self._prompts_path()) as reader:
+            for record_batch in reader:
+                rejects = record_batch.column(REJECT_COLUMN)
+                prompts = record_batch.drop_columns([REJECT_COLUMN])
+                sent = pc.is_null(rejects).to_pylist()
+                fingerprints = (
+                    pa.array([next(prints) if is_sent else None for is_sent in sent], FINGERPRINT_TYPE)
+                    if with_fingerprints
+                    else None
+                )
+                joiner.add_prompts(prompts, key.texts(prompts), fingerprints, rejects)
+
+    def _iter_fingerprints(self) -> Iterator[bytes | None]:
+        path = self.collector.folder.requests_path(self.record.name)
+        for file in find_line_files([str(path)], lambda: self.collector.store):
+            for block in iter_line_blocks(file.iter_pieces()):
+                for line in block.lines:
+                    yield fingerprint(msgspec.json.decode(line, type=_RequestLine).request)
+
+    def _prompts_schema(self) -> pa.Schema:
+        with pa.ipc.open_stream(self._prompts_path()) as reader:
+            schema: pa.Schema = reader.schema
+        return schema.remove(schema.get_field_index(REJECT_COLUMN))
+
+    def _prompts_path(self) -> Path:
+        return self.collector.folder.prompts_path(self.record.name)
+
+
+class _RequestLine(msgspec.Struct):
+    request: msgspec.Raw
+
+
+def _add(total: JoinReport, part: JoinReport) -> None:
+    for name in JoinReport.__dataclass_fields__:
+        value = getattr(part, name)
+        setattr(total, name, getattr(total, name) + value)

@@ -1,0 +1,275 @@
+"""Join: predictions of any origin back to their prompts, no run needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import pyarrow as pa
+
+from geminate.connect import Where, open_store
+from geminate.errors import InputError, UsageError
+from geminate.formats.line_files import LineFile, find_line_files
+from geminate.formats.prompts import PromptOptions, open_prompts
+from geminate.formats.record_spool import RecordSpool
+from geminate.pipeline.lefts import Left, holds_requests, open_prompt_side, open_request_side
+from geminate.pipeline.outputs import OnStray, RowSource, check_balance, drop
+from geminate.pipeline.predictions import find_predictions, iter_decoded
+from geminate.pipeline.templates import read_answer
+from geminate.ports import ObjectStore
+from geminate.stages.join import Joiner, JoinOptions
+from geminate.stages.reading import ReadOptions
+from geminate.stages.specs import Spec
+from geminate.stages.strays import Stray
+from geminate.wire.lines import iter_line_blocks
+from geminate.wire.tables import DEFAULT_PREFIX
+
+By = Literal["auto", "key", "request", "column"]
+OpenStore = Callable[[], ObjectStore]
+
+_PEEKED_LINES = 1000
+_KEY_NAMES = ("key", "custom_id")
+
+
+@dataclass(frozen=True, slots=True)
+class JoinSettings:
+    """How to join.
+
+    Attributes:
+        key: The column that tells prompts apart, and the sibling that brings it back; None for the contract's default.
+        by: What predictions are known by. ``auto`` takes the key where lines have one, else the request.
+        prefix: What the added columns begin with.
+        keep_response: Whether the raw response is kept.
+        prompts: How prompts are read.
+    """
+
+    key: str | None = None
+    by: By = "auto"
+    prefix: str = DEFAULT_PREFIX
+    keep_response: bool = False
+    prompts: PromptOptions | None = None
+
+
+def join(
+    prompts: Any, predictions: str | Path | Sequence[str | Path], spec: Spec | None = None, **settings: Any
+) -> JoinedRows:
+    """The joined rows, made as they are taken: every prompt once, in input order, with its outcome.
+
+    Memory is bounded: what does not fit waits in temporary files.
+
+    Args:
+        prompts: A path or URI or several, request lines among them, anything that hands out Arrow data, or mappings.
+        predictions: Files, folders or ``gs://`` prefixes of prediction lines, in either dialect.
+        spec: The spec that made the requests. With it predictions without a key find their prompt, and answers are
+            held against the answer schema.
+        **settings: The fields of ``JoinSettings``.
+
+    Raises:
+        InputError: The predictions are not there, or nothing on them tells whose they are.
+        PromptError: The prompts cannot be read.
+        SpecError: The spec does not fit them.
+        UsageError: The settings contradict each other.
+    """
+    return JoinedRows(open_join(prompts, _names(predictions), spec, JoinSettings(**settings)))
+
+
+def read_predictions(
+    predictions: str | Path | Sequence[str | Path], spec: Spec | None = None, **settings: Any
+) -> JoinedRows:
+    """The predictions alone, in file order: their siblings as columns, then what they say.
+
+    Args:
+        predictions: Files, folders or ``gs://`` prefixes of prediction lines, in either dialect.
+        spec: A spec whose answer schema the answers are held against.
+        **settings: The fields of ``JoinSettings``.
+
+    Raises:
+        InputError: The predictions are not there.
+    """
+    return JoinedRows(open_alone(_names(predictions), spec, JoinSettings(**settings)))
+
+
+class JoinedRows:
+    """Joined rows as a stream of record batches, which can be taken once.
+
+    Anything that reads the Arrow C stream takes it as it is: ``pa.RecordBatchReader.from_stream``, polars, DuckDB.
+
+    Attributes:
+        schema: Their columns.
+        report: Their counts, complete after the last record batch.
+    """
+
+    def __init__(self, source: RowSource) -> None:
+        self.schema = source.schema
+        self.report = source.report
+        self._rows = self._iter_checked(source)
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        return self._rows
+
+    def __next__(self) -> pa.RecordBatch:
+        return next(self._rows)
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        return pa.RecordBatchReader.from_batches(self.schema, self._rows).__arrow_c_stream__(requested_schema)
+
+    def read_next_batch(self) -> pa.RecordBatch:
+        """The next record batch.
+
+        Raises:
+            StopIteration: There is none.
+        """
+        return next(self._rows)
+
+    def read_all(self) -> pa.Table:
+        """All rows that have not been taken, in memory."""
+        return pa.Table.from_batches(self._rows, self.schema)
+
+    def read_pandas(self) -> Any:
+        """All rows that have not been taken, as a pandas frame."""
+        return self.read_all().to_pandas()
+
+    def read_polars(self) -> Any:
+        """All rows that have not been taken, as a polars frame."""
+        import polars as pl
+
+        return pl.from_arrow(self.read_all())
+
+    def _iter_checked(self, source: RowSource) -> Iterator[pa.RecordBatch]:
+        yield from source.iter_rows(drop)
+        check_balance(self.report)
+
+
+def open_join(
+    prompts: Any, predictions: Sequence[str], spec: Spec | None, settings: JoinSettings, store: OpenStore | None = None
+) -> RowSource:
+    """The joined rows, still to be made; what is wrong before the first row is raised here."""
+    store = store or _default_store
+    left = _open_left(prompts, spec, settings, store)
+    files = find_predictions(predictions, store)
+    key_name, files = _find_key(files, left.key_names, settings)
+    fingerprints = _wanted_fingerprints(left, key_name, settings)
+    reading = ReadOptions(
+        key_name=key_name,
+        fingerprints=fingerprints,
+        keep_response=settings.keep_response,
+        answer=read_answer(spec) if spec else None,
+    )
+    options = JoinOptions(reading=reading, prefix=settings.prefix)
+    source = _Join(left, files, options)
+    return RowSource(source.joiner.schema, source.joiner.report, source.iter_rows)
+
+
+def open_alone(
+    predictions: Sequence[str], spec: Spec | None, settings: JoinSettings, store: OpenStore | None = None
+) -> RowSource:
+    """The predictions alone, still to be read."""
+    raise NotImplementedError
+
+
+class _Join:
+    """One join, from its two sides to its rows."""
+
+    def __init__(self, left: Left, files: list[LineFile], options: JoinOptions) -> None:
+        self._left = left
+        self._files = files
+        self._options = options
+        self._spool = RecordSpool()
+        self._on_stray: OnStray = drop
+        self.joiner = Joiner(left.schema, options, self._spool, self._hand_on)
+
+    def iter_rows(self, on_stray: OnStray) -> Iterator[pa.RecordBatch]:
+        self._on_stray = on_stray
+        with self._spool:
+            for batch in self._left.iter_batches():
+                self.joiner.add_prompts(batch.columns, batch.keys, batch.fingerprints)
+            for file in self._files:
+                for decoded in iter_decoded(file, self._options.reading):
+                    self.joiner.add_predictions(decoded)
+            yield from self.joiner.iter_rows()
+
+    def _hand_on(self, stray: Stray) -> None:
+        self._on_stray(stray)
+
+
+def _open_left(prompts: Any, spec: Spec | None, settings: JoinSettings, store: OpenStore) -> Left:
+    files = _request_files(prompts, store)
+    if files:
+        return open_request_side(files, settings.key)
+    opened = open_prompts(prompts, options=settings.prompts, store=store() if _is_remote(prompts) else None)
+    return open_prompt_side(opened, settings.key, None if settings.by in {"key", "column"} else spec)
+
+
+def _request_files(prompts: Any, store: OpenStore) -> list[LineFile]:
+    """The files where the prompts are request lines, none where they are anything else."""
+    names = [prompts] if isinstance(prompts, str | Path) else prompts
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str | Path) for name in names):
+        return []
+    texts = [str(name) for name in names]
+    if not texts or not all(".jsonl" in name for name in texts):
+        return []
+    try:
+        files = find_line_files(texts, store)
+    except InputError:
+        return []  # The reader of prompts says better what is missing.
+    return files if holds_requests(files[0]) else []
+
+
+def _find_key(
+    files: list[LineFile], names: tuple[str, ...], settings: JoinSettings
+) -> tuple[str | None, list[LineFile]]:
+    """The sibling that is the key, None to join by request; and the files, a stream among them put back together."""
+    if settings.by == "request":
+        return None, files
+    first, members = _peek(files[0])
+    candidates = names if settings.by != "column" or settings.key is None else (settings.key,)
+    found = next((name for name in candidates if name in members), None)
+    if found is None and settings.by in {"key", "column"}:
+        raise InputError(
+            f"the predictions have no member {' or '.join(map(repr, candidates))}",
+            where=first.name,
+            remedy="name one with --key, or join by request",
+        )
+    return found, [first, *files[1:]]
+
+
+def _peek(file: LineFile) -> tuple[LineFile, set[str]]:
+    """The file, readable from its start once more, and the members of its first lines."""
+    pieces = file.iter_pieces()
+    taken = list(islice(pieces, 1))
+    members: set[str] = set()
+    for block in iter_line_blocks(taken):
+        for line in block.lines[:_PEEKED_LINES]:
+            try:
+                members |= msgspec.json.decode(line, type=dict[str, msgspec.Raw]).keys()
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                continue
+    return replace(file, iter_pieces=lambda: chain(taken, pieces)), members
+
+
+def _wanted_fingerprints(left: Left, key_name: str | None, settings: JoinSettings) -> Literal["none", "keyless", "all"]:
+    if left.has_fingerprints and settings.by in {"auto", "request"}:
+        return "all"
+    if key_name is None:
+        raise UsageError(
+            "the predictions have no key, and without a spec nobody knows the prompts' requests",
+            remedy="give the spec, give the request lines as --inputs, or name the key with --key",
+        )
+    return "none"
+
+
+def _is_remote(prompts: Any) -> bool:
+    names: Iterable[Any] = [prompts] if isinstance(prompts, str) else prompts if isinstance(prompts, list) else []
+    return any(isinstance(name, str) and name.startswith("gs://") for name in names)
+
+
+def _names(predictions: str | Path | Sequence[str | Path]) -> list[str]:
+    return [str(predictions)] if isinstance(predictions, str | Path) else [str(name) for name in predictions]
+
+
+def _default_store() -> ObjectStore:
+    return open_store(Where())

@@ -1,0 +1,153 @@
+"""Joined rows into an output, with what they count beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+
+import geminate
+from geminate.errors import GeminateError
+from geminate.formats.atomic import open_atomic
+from geminate.formats.rows import STDOUT, check_target, write_rows
+from geminate.pipeline.progress import Notify, Progress, silent
+from geminate.pipeline.strays import StrayFiles
+from geminate.stages.report import JoinReport
+from geminate.stages.strays import Stray
+
+OnStray = Callable[[Stray], None]
+MANIFEST_SUFFIX = ".manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class RowSource:
+    """Joined rows still to be made.
+
+    Attributes:
+        schema: Their columns.
+        report: Their counts, complete after the last one.
+        iter_rows: Makes them once, in order, and hands on each stray line.
+    """
+
+    schema: pa.Schema
+    report: JoinReport
+    iter_rows: Callable[[OnStray], Iterator[pa.RecordBatch]]
+
+
+@dataclass(frozen=True, slots=True)
+class OutputOptions:
+    """How an output is written.
+
+    Attributes:
+        overwrite: Whether an existing one is replaced.
+        output_format: Its format, None for what its suffix says.
+        guard_formulas: Whether CSV cells that a spreadsheet would run are disarmed.
+    """
+
+    overwrite: bool = False
+    output_format: str | None = None
+    guard_formulas: bool = True
+
+    def check(self, out: str | Path) -> None:
+        """Nothing, where the output can be written; to be asked before any work is done."""
+        check_target(out, overwrite=self.overwrite, output_format=self.output_format)
+
+
+class Joined(msgspec.Struct, frozen=True):
+    """An output and its counts, as its manifest has them.
+
+    Attributes:
+        out: Its path.
+        rows: How many joined rows it has.
+        outcomes: Prompts by outcome.
+        lines: Prediction lines read.
+        used: Those that made a row.
+        duplicates: Further lines for a prompt.
+        orphans: Lines of no prompt.
+        unreadable: Lines that are no predictions.
+        suspects: Lines whose key and request belong to different prompts.
+        tokens: Sums over used lines.
+        duplicate_tokens: Sums over duplicates, which are billed too.
+        geminate: The version that wrote it.
+    """
+
+    out: str
+    rows: int
+    outcomes: dict[str, int]
+    lines: int
+    used: int
+    duplicates: int
+    orphans: int
+    unreadable: int
+    suspects: int
+    tokens: dict[str, int]
+    duplicate_tokens: dict[str, int]
+    geminate: str = geminate.__version__
+
+    @property
+    def all_ok(self) -> bool:
+        """Whether every row is ``ok`` and no line was lost or in doubt."""
+        return set(self.outcomes) <= {"ok"} and not self.unreadable and not self.suspects
+
+
+def write_joined(
+    source: RowSource, out: str | Path, options: OutputOptions | None = None, notify: Notify = silent
+) -> Joined:
+    """The output's counts. It appears whole, its side files and manifest with it, or nothing does.
+
+    Raises:
+        GeminateError: The counts do not add up.
+        TargetError: The output exists.
+    """
+    options = options or OutputOptions()
+    options.check(out)
+    to_stdout = str(out) == STDOUT
+    with nullcontext() if to_stdout else StrayFiles(Path(out), overwrite=options.overwrite) as strays:
+        rows = _iter_watched(source.iter_rows(strays.write if strays else drop), source.report, notify)
+        written = write_rows(
+            rows,
+            source.schema,
+            out,
+            overwrite=options.overwrite,
+            output_format=options.output_format,
+            guard_formulas=options.guard_formulas,
+        )
+    joined = _joined(str(out), written.rows, source.report)
+    if not to_stdout:
+        manifest = Path(out).with_name(Path(out).name + MANIFEST_SUFFIX)
+        with open_atomic(manifest, overwrite=True) as file:
+            file.write(msgspec.json.format(msgspec.json.encode(joined), indent=2) + b"\n")
+    return joined
+
+
+def check_balance(report: JoinReport) -> None:
+    """Nothing.
+
+    Raises:
+        GeminateError: A prompt or a line is not accounted for, which is a fault of ours.
+    """
+    for sentence in report.imbalances():
+        raise GeminateError(f"the counts do not add up: {sentence}", remedy="please report this")
+
+
+def _iter_watched(rows: Iterable[pa.RecordBatch], report: JoinReport, notify: Notify) -> Iterator[pa.RecordBatch]:
+    done = 0
+    for record_batch in rows:
+        done += record_batch.num_rows
+        notify(Progress("collect", done, None, "rows"))
+        yield record_batch
+    check_balance(report)
+
+
+def _joined(out: str, rows: int, report: JoinReport) -> Joined:
+    fields = {name: getattr(report, name) for name in Joined.__struct_fields__ if hasattr(report, name)}
+    return msgspec.convert({**fields, "out": out, "rows": rows}, Joined)
+
+
+def drop(stray: Stray) -> None:
+    """Nothing: where there is no place for side files, strays are only counted."""
+    del stray

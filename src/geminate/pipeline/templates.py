@@ -1,0 +1,79 @@
+"""A spec made ready for a prompt set: compiled, its answer schema converted, all that does not vary checked once."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from geminate.errors import PromptError, SpecError
+from geminate.stages.checks import RequestChecker, check_request
+from geminate.stages.requests import RequestBlock, RequestEncoder, compile_requests
+from geminate.stages.specs import Spec, parse_text
+from geminate.wire.answers import AnswerSchema
+from geminate.wire.lines import LineBlock
+from geminate.wire.violations import Violation
+
+
+def read_answer(spec: Spec) -> AnswerSchema | None:
+    """The spec's answer schema, None where it has none.
+
+    Raises:
+        SpecError: It is not a JSON Schema, or one that no Gemini model understands.
+    """
+    return None if spec.answer is None else AnswerSchema.from_source(spec.answer, where=spec.place("$.answer"))
+
+
+def compile_spec(spec: Spec, schema: pa.Schema) -> RequestEncoder:
+    """What encodes prompts of this schema to request lines.
+
+    Raises:
+        SpecError: The spec uses a column that is not there, or its request breaks a rule whatever fills its slots.
+    """
+    answer = read_answer(spec)
+    converted = answer.convert() if answer else None
+    response_schema = {converted.field: converted.schema} if converted else None
+    encoder = compile_requests(spec, schema, response_schema=response_schema)
+    if isinstance(encoder.request, dict):
+        for violation in check_request(encoder.request, is_slot=_is_slot):
+            raise SpecError(f"{violation.message} ({violation.rule})", where=spec.place(violation.path))
+    return encoder
+
+
+class LineGuard:
+    """Checks whole lines where cells bring JSON of their own, and rejects those that break a rule."""
+
+    def __init__(self) -> None:
+        self._checker = RequestChecker()
+        self._name = "requests"
+
+    def filter(self, block: RequestBlock) -> RequestBlock:
+        """The block without the lines that break a rule by themselves."""
+        present = pc.indices_nonzero(pc.is_valid(block.lines)).to_pylist()
+        lines = [line[:-1] for line in block.lines.cast(pa.large_binary()).drop_null().to_pylist()]
+        first = self._checker.line_count + 1
+        found = self._checker.feed(LineBlock(lines, first, 0), self._name)
+        placed = [(present[violation.line - first], violation) for violation in found]
+        if not placed:
+            return block
+        broken = {position for position, _ in placed}
+        keep = pa.array([position not in broken for position in range(len(block.lines))])
+        return RequestBlock(pc.if_else(keep, block.lines, None), [*block.violations, *placed])
+
+    def finish(self) -> None:
+        """Nothing.
+
+        Raises:
+            PromptError: The importer would refuse the set as a whole, and with it the job.
+        """
+        found: list[Violation] = self._checker.finish()
+        if found:
+            first = found[0]
+            raise PromptError(
+                f"the service would refuse the whole job: {first.message} ({first.rule})",
+                where=f"request {first.line}, {first.path}",
+                remedy="make the cells alike in all prompts",
+            )
+
+
+def _is_slot(text: str) -> bool:
+    return any(not isinstance(piece, str) for piece in parse_text(text, ""))

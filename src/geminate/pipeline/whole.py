@@ -1,0 +1,106 @@
+"""Run: from prompts to joined rows in one sentence, which goes on where it was interrupted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from geminate.errors import TargetError
+from geminate.formats.prompts import Prompts
+from geminate.ledger import Ledger
+from geminate.pipeline.build import BuildOptions
+from geminate.pipeline.collect import CollectOptions
+from geminate.pipeline.folder import Manifest, SourceRecord
+from geminate.pipeline.outputs import Joined
+from geminate.pipeline.progress import Notify, silent
+from geminate.pipeline.runs import Run
+from geminate.pipeline.target import Target
+from geminate.stages.specs import Spec
+from geminate.wire.jobs import Job
+
+_FINISHED = "finished"
+
+
+@dataclass(frozen=True, slots=True)
+class WholeOptions:
+    """Everything a whole run can be told.
+
+    Attributes:
+        run_path: The run's folder.
+        out: The output.
+        build: How it is built.
+        target: Where its jobs go; None for where they went before.
+        collect: How its rows are written.
+        post_again: Whether a create call without a clear end is made again when no job appears.
+    """
+
+    run_path: Path
+    out: str
+    build: BuildOptions = field(default_factory=BuildOptions)
+    target: Target | None = None
+    collect: CollectOptions = field(default_factory=CollectOptions)
+    post_again: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """The end of a whole run: its output's counts, and its jobs."""
+
+    run: Run
+    joined: Joined
+    jobs: list[Job]
+
+
+def run_whole(prompts: Prompts, spec: Spec, options: WholeOptions, notify: Notify = silent) -> Whole:
+    """The finished run. A folder that is there already is the same run, interrupted, and goes on.
+
+    Raises:
+        TargetError: The output exists and is not this run's, or the folder belongs to another run; what differs is
+            said.
+    """
+    run, run_path, out = None, options.run_path, options.out
+    if run_path.exists():
+        run = Run.open(run_path)
+        _refuse_changes(run.manifest, prompts, spec, options.build)
+        finished = _read_finished(run, out)
+        if finished is not None:
+            return Whole(run, finished, [status.job for status in run.status(refresh=False) if status.job])
+    options.collect.output.check(out)
+    run = run or Run.create(run_path, prompts, spec, options.build, notify)
+    run.submit(options.target, notify, post_again=options.post_again)
+    jobs = run.wait(notify)
+    joined = run.collect(out, options.collect, notify)
+    with Ledger(run_path) as ledger:
+        ledger.settle(_FINISHED, {**msgspec.to_builtins(joined), "out": str(Path(out).absolute())})
+    return Whole(run, joined, jobs)
+
+
+def _read_finished(run: Run, out: str) -> Joined | None:
+    """The counts of the output if this run wrote it and it is still there."""
+    with Ledger(run.folder.path, lock=False) as ledger:
+        finished = ledger.facts().get(_FINISHED)
+    if finished is None or finished["out"] != str(Path(out).absolute()) or not Path(out).is_file():
+        return None
+    return msgspec.convert({**finished, "out": out}, Joined)
+
+
+def _refuse_changes(manifest: Manifest, prompts: Prompts, spec: Spec, options: BuildOptions) -> None:
+    differences = []
+    if manifest.spec_fingerprint != spec.fingerprint:
+        differences.append("the spec")
+    before = {source.uri: source for source in manifest.prompts.identity}
+    now = {s.uri: SourceRecord(s.uri, s.size_bytes, s.crc32c) for s in prompts.identity}
+    differences += [f"the prompts in {uri}" for uri in sorted(now) if before.get(uri) != now[uri]]
+    differences += [f"the prompts, without {uri}" for uri in sorted(set(before) - set(now))]
+    if manifest.prompts.selection != options.selection:
+        differences.append("which prompts are taken")
+    if options.key is not None and options.key != manifest.key:
+        differences.append(f"the key, which was {manifest.key!r}")
+    if differences:
+        raise TargetError(
+            f"a run of something else is there; different now: {'; '.join(differences)}",
+            where=manifest.run_id,
+            remedy="undo the change, or name another --run or output",
+        )

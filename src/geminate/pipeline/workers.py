@@ -1,0 +1,148 @@
+"""Decoding on every core: worker processes for prediction files that are large enough to be worth it."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from itertools import cycle
+from types import TracebackType
+from typing import Any, Self
+
+from geminate.errors import GeminateError
+from geminate.stages.predictions import DecodedBlock, decode_block, iter_prediction_batches
+from geminate.stages.reading import ReadOptions
+from geminate.wire.lines import LineBlock
+
+LARGE_BYTES = 64 << 20
+"""From here on worker processes are worth their start, which takes about as long as decoding this much."""
+
+_AHEAD = 2  # Blocks that wait at each worker, so that none is idle while the caller is busy.
+
+
+def count_workers(total_bytes: int) -> int:
+    """How many worker processes are worth it for that much: one for each core, or none."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores if cores > 1 and total_bytes >= LARGE_BYTES else 0
+
+
+class DecodeWorkers:
+    """Worker processes that decode blocks of lines; use it in a ``with`` block.
+
+    They are started afresh, not forked, and do not import the caller's main module: they are safe beside threads and in
+    scripts without a main guard. Options that cannot travel to another process are used in this one instead.
+
+    Args:
+        reading: What is to be read.
+        count: How many; none decodes in this process.
+    """
+
+    def __init__(self, reading: ReadOptions, count: int) -> None:
+        self._reading = reading
+        self._workers: list[_Worker] = []
+        with suppress(pickle.PicklingError, AttributeError, TypeError):
+            options = pickle.dumps(reading)
+            self._workers = [_Worker() for _ in range(count)]
+            if not all([worker.begin(options) for worker in self._workers]):
+                self.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Nothing; the processes have ended."""
+        for worker in self._workers:
+            worker.end()
+        self._workers = []
+
+    def iter_decoded(self, blocks: Iterable[LineBlock], source: str) -> Iterator[DecodedBlock]:
+        """The same as ``iter_prediction_batches``, in the same order.
+
+        Memory is that of a few blocks for each worker.
+
+        Raises:
+            GeminateError: A worker process ended before its time.
+        """
+        if not self._workers:
+            yield from iter_prediction_batches(blocks, source=source, reading=self._reading)
+            return
+        waiting: deque[tuple[LineBlock, Future[DecodedBlock]]] = deque()
+        for block, worker in zip(blocks, cycle(self._workers), strict=False):
+            waiting.append((block, worker.submit(block)))
+            if len(waiting) > _AHEAD * len(self._workers):
+                yield _finished(*waiting.popleft(), source)
+        while waiting:
+            yield _finished(*waiting.popleft(), source)
+
+
+def _finished(block: LineBlock, future: Future[DecodedBlock], source: str) -> DecodedBlock:
+    return replace(future.result(), source=source, block=block)
+
+
+class _Worker:
+    """One process and the thread that talks to it: a block there, a decoded block back, in turn."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-c", "from geminate.pipeline.workers import serve; serve()"]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603 - Our own.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="geminate-decode")
+
+    def begin(self, options: bytes) -> bool:
+        """Whether the worker could take the options."""
+        try:
+            return self._ask(options) is True
+        except GeminateError:
+            return False
+
+    def submit(self, block: LineBlock) -> Future[DecodedBlock]:
+        """The decoded block, later."""
+        return self._thread.submit(self._ask, block)
+
+    def end(self) -> None:
+        """Nothing; the process has ended."""
+        self._thread.shutdown(cancel_futures=True)
+        with suppress(OSError):
+            self._pipe(self._process.stdin).close()
+        self._pipe(self._process.stdout).close()
+        self._process.wait()
+
+    def _ask(self, message: object) -> Any:
+        try:
+            _send(self._pipe(self._process.stdin), message)
+            return pickle.load(self._pipe(self._process.stdout))  # noqa: S301 - From our own process.
+        except (OSError, EOFError, pickle.UnpicklingError) as error:
+            raise GeminateError(
+                "a worker process ended before its time", remedy="run again with more memory"
+            ) from error
+
+    @staticmethod
+    def _pipe(pipe: Any) -> Any:
+        return pipe
+
+
+def _send(pipe: Any, message: object) -> None:
+    pickle.dump(message, pipe, protocol=pickle.HIGHEST_PROTOCOL)
+    pipe.flush()
+
+
+def serve() -> None:
+    """Nothing; decodes blocks from the standard input to the standard output until the input ends."""
+    source, sink = sys.stdin.buffer, sys.stdout.buffer
+    try:
+        reading = pickle.loads(pickle.load(source))  # noqa: S301 - From the process that started this one.
+    except Exception:  # noqa: BLE001 - Whatever unpickling raises, the caller then decodes by itself.
+        _send(sink, False)
+        return
+    _send(sink, True)
+    with suppress(EOFError, KeyboardInterrupt):
+        while True:
+            _send(sink, decode_block(pickle.load(source), reading))  # noqa: S301 - The same.

@@ -1,0 +1,201 @@
+"""A spec and the prompts' schema, compiled to what encodes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+from pyarrow import types
+
+from geminate.errors import SpecError
+from geminate.stages.checks.fields import Node, request_node
+from geminate.stages.requests.cells import JsonReader, Reader, TemplateReader, TextReader
+from geminate.stages.requests.encoder import Leaf, RequestEncoder
+from geminate.stages.requests.faults import TEXT_FIELD, is_checked
+from geminate.stages.requests.values import find_wordless, is_string, is_structured
+from geminate.stages.specs import Piece, Slot, Spec, Template, parse_text
+from geminate.stages.specs.suggestions import suggest
+
+# What a slot alone in its string becomes a JSON value for; in all other fields it is text unless '| json' says so.
+_JSON_KINDS = {"object", "array", "map", "boolean", "integer", "number"}
+_NUMBER_KINDS = {"boolean", "integer", "number"}
+_ANY = Node("any")
+
+# The fields that an answer schema can stand in; a request that has one keeps it.
+_ANSWER_FIELDS = ("responseSchema", "responseJsonSchema", "responseFormat")
+
+
+def compile_requests(
+    spec: Spec, schema: pa.Schema, *, response_schema: Mapping[str, Any] | None = None
+) -> RequestEncoder:
+    """What encodes prompts of this schema to the spec's request lines.
+
+    A slot alone in its string takes the type of its field: ``temperature: "{{ t }}"`` is a number, ``contents:
+    "{{ turns }}"`` a list, ``text: "{{ n }}"`` a text. ``| json`` makes it a JSON value anywhere.
+
+    Args:
+        spec: The spec.
+        schema: The prompts' columns.
+        response_schema: What goes into ``generationConfig`` to ask for the answer schema, by field, where the spec has
+            not set such a field itself; the response's MIME type goes with it. A request that comes whole from a
+            column is left as it is.
+
+    Raises:
+        SpecError: The spec uses a column that is not there, or that has no text.
+    """
+    request = spec.request
+    if response_schema and not isinstance(request, str):
+        request = _add_answer(spec, request, response_schema)
+    compiler = _Compiler(spec, schema)
+    compiler.write('","request":')
+    compiler.walk(request, request_node(), "", "$.request")
+    compiler.write("}\n")
+    return RequestEncoder(
+        request,
+        tuple(compiler.free_paths),
+        tuple(compiler.columns),
+        tuple(compiler.readers.values()),
+        tuple(compiler.fragments),
+        tuple(compiler.leaves),
+    )
+
+
+def _add_answer(spec: Spec, request: dict[str, Any], response_schema: Mapping[str, Any]) -> dict[str, Any]:
+    place = spec.place("$.request.generationConfig")
+    settings = request.get("generationConfig", {})
+    if not isinstance(settings, dict):
+        raise SpecError(
+            "the answer schema has no place here",
+            where=place,
+            remedy="write generationConfig in the spec, or leave out 'answer'",
+        )
+    if any(name in settings for name in _ANSWER_FIELDS):
+        return request
+    return {**request, "generationConfig": {"responseMimeType": "application/json", **settings, **response_schema}}
+
+
+class _Compiler:
+    """One walk over a request, and what came of it so far."""
+
+    def __init__(self, spec: Spec, schema: pa.Schema) -> None:
+        self._spec = spec
+        self._schema = schema
+        self.fragments: list[str | int] = []
+        self.readers: dict[object, Reader] = {}
+        self.leaves: list[Leaf] = []
+        self.free_paths: list[str] = []
+        self.columns: dict[str, None] = {}
+
+    def write(self, json_text: str) -> None:
+        """Nothing; the text follows what was written before."""
+        if self.fragments and isinstance(self.fragments[-1], str):
+            self.fragments[-1] += json_text
+        else:
+            self.fragments.append(json_text)
+
+    def walk(self, value: Any, node: Node, field: str, path: str) -> None:
+        """Nothing; the value is written as JSON, with readers where its slots are."""
+        if isinstance(value, dict):
+            self._walk_members(value, node, field, path)
+        elif isinstance(value, list):
+            for at, element in enumerate(value):
+                self.write("," if at else "[")
+                self.walk(element, node.element or _ANY, field, f"{path}[{at}]")
+            self.write("]" if value else "[]")
+        elif isinstance(value, str):
+            self._walk_text(parse_text(value, self._spec.place(path)), node, field, path)
+        else:
+            self.write(_json(value))
+
+    def _walk_members(self, members: dict[str, Any], node: Node, field: str, path: str) -> None:
+        self.write("{")
+        for at, (name, member) in enumerate(members.items()):
+            self.write(f"{',' if at else ''}{_json(name)}:")
+            known = node.fields.get(name)
+            if known:
+                self.walk(member, known.node, f"{node.name}.{known.name}", f"{path}.{name}")
+            else:
+                self.walk(member, node.element or _ANY, field, f"{path}.{name}")
+        self.write("}")
+
+    def _walk_text(self, pieces: tuple[Piece, ...], node: Node, field: str, path: str) -> None:
+        slot = pieces[0] if len(pieces) == 1 and isinstance(pieces[0], Slot) else None
+        if slot and (slot.as_json or node.kind in _JSON_KINDS):
+            position = self._add_json(slot, node, path)
+            self.fragments.append(position)
+            if node.kind in _NUMBER_KINDS:
+                self.leaves.append(Leaf((position,), field, node, path))
+            return
+        parts = [piece if isinstance(piece, str) else self._add_text(piece, path) for piece in pieces]
+        self.write('"')
+        for part in parts:
+            if isinstance(part, str):
+                self.write(_json(part)[1:-1])
+            else:
+                self.fragments.append(part)
+        self.write('"')
+        varies = any(isinstance(part, int) for part in parts)
+        is_filled = field == TEXT_FIELD and any(isinstance(part, str) for part in parts)
+        if varies and not is_filled and is_checked(field, node):
+            self.leaves.append(Leaf(tuple(parts), field, node, path))
+
+    def _add_json(self, slot: Slot, node: Node, path: str) -> int:
+        data_type = self._type_of(slot, path)
+        if is_string(data_type) or is_structured(data_type):
+            self.free_paths.append(path)
+        default = self._spec.defaults.get(slot.name)
+        json_default = None if default is None else _json(default)
+        reader = JsonReader(slot, path, json_default, is_whole=node.kind == "integer")
+        return self._add((slot, "json", reader.is_whole), reader)
+
+    def _add_text(self, piece: Slot | Template, path: str) -> int:
+        if isinstance(piece, Template):
+            for column in piece.columns:
+                self._type_of(Slot(column), path)
+            names = self._spec.defaults.keys() & piece.columns
+            return self._add(piece, TemplateReader(piece, path, {name: self._spec.defaults[name] for name in names}))
+        self._type_of(piece, path)
+        default = self._spec.defaults.get(piece.name)
+        text_default = default if default is None or isinstance(default, str) else _json(default)
+        return self._add((piece, "text"), TextReader(piece, path, text_default))
+
+    def _add(self, identity: object, reader: Reader) -> int:
+        self.readers.setdefault(identity, reader)
+        return list(self.readers).index(identity)
+
+    def _type_of(self, slot: Slot, path: str) -> pa.DataType:
+        """The slot's Arrow type; its column is read from now on."""
+        place = self._spec.place(path)
+        names = self._schema.names
+        if names.count(slot.column) != 1:
+            trouble = "no column is" if slot.column not in names else "several columns are"
+            raise SpecError(f"{trouble} called {slot.column!r}{suggest(slot.column, names)}", where=place)
+        data_type = _unwrapped(self._schema.field(slot.column).type)
+        for name in slot.fields:
+            known = [field.name for field in data_type] if types.is_struct(data_type) else []
+            if name not in known:
+                raise SpecError(
+                    f"{slot.name!r} asks for {name!r}, which is no field there{suggest(name, known)}",
+                    where=place,
+                    remedy='write {{ columns["…"] }} for a column whose name has dots',
+                )
+            data_type = _unwrapped(data_type.field(name).type)
+        wordless = find_wordless(data_type)
+        if wordless is not None:
+            raise SpecError(
+                f"{slot.name!r} holds {wordless}, which has no text", where=place, remedy="convert it in the prompts"
+            )
+        self.columns[slot.column] = None
+        return data_type
+
+
+def _unwrapped(data_type: pa.DataType) -> pa.DataType:
+    if isinstance(data_type, pa.BaseExtensionType):
+        return _unwrapped(data_type.storage_type)
+    return _unwrapped(data_type.value_type) if types.is_dictionary(data_type) else data_type
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,155 @@
+"""What stands in a request's strings: text, slots, or a template.
+
+========================  =====================================================================================
+``{{ text }}``            the cell of column ``text``; names may hold single blanks and hyphens: ``{{ user id }}``
+``{{ row.field }}``       a field of a struct column, at any depth
+``{{ columns["a.b"] }}``  the column of any name, dots included
+``{{ turns | json }}``    alone in its string: the cell as a JSON value in place of the string
+``{{ '{{' }}``            two braces, and in the same way any other text
+========================  =====================================================================================
+
+A string that holds ``{%``, ``{#`` or any other expression in double braces is a Jinja template as a whole. In it a
+null is undefined: it can be tested, and to print it rejects the row. Values print as Jinja prints them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import minijinja
+
+from geminate.errors import SpecError
+
+MAX_TEMPLATE_STEPS = 1_000_000
+"""How many instructions a template may take for one row; ends loops over loops."""
+
+_MARKS = re.compile(r"\{\{|\{%|\{#")
+_NAME = r"""(?:(?P<name>\w+(?:[ -]\w+)*)|columns\[(?P<mark>["'])(?P<any>[^"'\\]+)(?P=mark)\])"""
+_TOKEN = re.compile(
+    rf"""\{{\{{\s*(?:{_NAME}(?P<fields>(?:\.\w+)*)\s*(?P<json>\|\s*json\s*)?"""
+    r"""|(?P<quote>["'])(?P<text>[^"'\\]*)(?P=quote)\s*)\}\}"""
+)
+_COLUMNS_ITEM = re.compile(r"""\bcolumns\[(["'])([^"'\\]+)\1\]""")
+_JINJA_WORDS = {"and", "else", "if", "in", "is", "not", "or"}
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Where a cell goes.
+
+    Attributes:
+        column: The column's name.
+        fields: The way into its structs.
+        as_json: Whether its author asked for a JSON value.
+    """
+
+    column: str
+    fields: tuple[str, ...] = ()
+    as_json: bool = False
+
+    @property
+    def name(self) -> str:
+        """The column and the way into it, as ``defaults`` names them."""
+        return ".".join((self.column, *self.fields))
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A string that is rendered row by row.
+
+    Attributes:
+        source: Its Jinja source.
+        columns: The columns it uses, sorted.
+        uses_columns: Whether some of them are reached as ``columns["…"]``.
+    """
+
+    source: str
+    columns: tuple[str, ...]
+    uses_columns: bool = False
+
+
+Piece = str | Slot | Template
+
+
+def holds_slot(text: str) -> bool:
+    """Whether a row has a say in the string."""
+    return _MARKS.search(text) is not None
+
+
+def parse_text(text: str, where: str) -> tuple[Piece, ...]:
+    """The string's pieces in order; a template is one piece. Texts are not empty, and no two stand in a row.
+
+    Args:
+        text: The string.
+        where: What errors name as its place.
+
+    Raises:
+        SpecError: It is no valid template, or asks for JSON inside a text.
+    """
+    pieces: list[Piece] = []
+    end = 0
+    while mark := _MARKS.search(text, end):
+        token = _TOKEN.match(text, mark.start())
+        if token is None or _JINJA_WORDS.intersection((token["name"] or "").split(" ")):
+            return (_parse_template(text, where),)
+        _add(pieces, text[end : mark.start()])
+        _add(pieces, token["text"] if token["quote"] else _slot(token))
+        end = token.end()
+    _add(pieces, text[end:])
+    if len(pieces) > 1 and any(isinstance(piece, Slot) and piece.as_json for piece in pieces):
+        raise SpecError(
+            "'| json' makes a value of its own, and here stands inside a text",
+            where=where,
+            remedy="leave out '| json': in a text, lists and structs are written as JSON anyway",
+        )
+    return tuple(pieces)
+
+
+def _add(pieces: list[Piece], piece: Piece) -> None:
+    if isinstance(piece, str) and pieces and isinstance(pieces[-1], str):
+        pieces[-1] += piece
+    elif piece:
+        pieces.append(piece)
+
+
+def _slot(token: re.Match[str]) -> Slot:
+    column = token["any"] if token["name"] is None else token["name"]
+    return Slot(column, tuple(token["fields"].split(".")[1:]), token["json"] is not None)
+
+
+def open_environment() -> minijinja.Environment:
+    """A new Jinja environment as templates are meant: nothing escaped, nulls undefined, steps counted."""
+    return minijinja.Environment(
+        undefined_behavior="semi_strict",
+        fuel=MAX_TEMPLATE_STEPS,
+        keep_trailing_newline=True,
+        auto_escape_callback=lambda _name: False,
+    )
+
+
+def _parse_template(source: str, where: str) -> Template:
+    environment = open_environment()
+    try:
+        environment.add_template("request", source)
+        names = environment.undeclared_variables_in_template("request")
+        _try_names(environment)
+    except minijinja.TemplateError as error:
+        raise SpecError(
+            f"not a template: {error.detail or error.kind}",
+            where=where,
+            remedy="write {{ '{{' }} for two braces that are no slot, and {{ columns[\"…\"] }} for odd column names",
+        ) from error
+    named = {item[1] for item in _COLUMNS_ITEM.findall(source)}
+    if named:
+        names.discard("columns")
+    return Template(source, tuple(sorted((names - set(environment.globals)) | named)), bool(named))
+
+
+def _try_names(environment: minijinja.Environment) -> None:
+    # Filters and tests are looked up only when they are reached; without any column, some are.
+    try:
+        environment.render_template("request")
+    except minijinja.TemplateError as error:
+        if error.kind in {"UnknownFilter", "UnknownTest"}:
+            raise

@@ -1,0 +1,78 @@
+"""The Arrow types of what a prediction gives: the columns of the joined rows, and of the table they come from."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from geminate.wire.canonical import FINGERPRINT_BYTES
+from geminate.wire.times import TIME_TYPE
+
+DEFAULT_PREFIX = "gemini_"
+
+CALLS_TYPE = pa.list_(pa.struct([pa.field("name", pa.string()), pa.field("args", pa.string())]))
+"""Function calls in the model's order; ``args`` is JSON text, since its members differ from call to call."""
+
+FINGERPRINT_TYPE = pa.binary(FINGERPRINT_BYTES)
+
+TOKEN_COLUMNS = (
+    "prompt_tokens",
+    "output_tokens",
+    "thought_tokens",
+    "cached_tokens",
+    "tool_tokens",
+    "total_tokens",
+)
+
+NO_ANSWER_TYPE = pa.string()
+"""The type of ``answer`` where nothing says what an answer is; every value is null."""
+
+
+def prediction_fields(answer_type: pa.DataType | None = None, *, keep_response: bool = False) -> list[pa.Field]:
+    """The fields that one prediction gives to its joined row, in the order of the joined row, without the prefix."""
+    fields = [
+        pa.field("outcome", pa.string()),
+        pa.field("text", pa.string()),
+        pa.field("answer", answer_type or NO_ANSWER_TYPE),
+        pa.field("function_calls", CALLS_TYPE),
+        pa.field("finish_reason", pa.string()),
+        pa.field("block_reason", pa.string()),
+        pa.field("error_code", pa.int32()),
+        pa.field("error_message", pa.string()),
+        pa.field("retryable", pa.bool_()),
+        pa.field("attempt", pa.int32()),
+        pa.field("duplicates", pa.int32()),
+        *(pa.field(name, pa.int64()) for name in TOKEN_COLUMNS),
+        pa.field("model_version", pa.string()),
+        pa.field("response_id", pa.string()),
+        pa.field("processed_time", TIME_TYPE),
+        pa.field("job", pa.string()),
+        pa.field("source", pa.string()),
+    ]
+    return [*fields, pa.field("response", pa.string())] if keep_response else fields
+
+
+# Known only once a prediction has been matched to its prompt.
+_MATCHED = frozenset({"attempt", "duplicates", "job", "source"})
+
+
+def decoded_schema(
+    answer_type: pa.DataType | None = None,
+    *,
+    keep_response: bool = False,
+    with_fingerprint: bool = False,
+    with_siblings: bool = False,
+) -> pa.Schema:
+    """The schema of decoded predictions, before they are matched to prompts.
+
+    ``key`` is as its owner wrote it; ``siblings`` is a JSON object; ``line`` counts from 1 and ``offset`` is the
+    line's first byte in its file.
+    """
+    fields = [pa.field("key", pa.string())]
+    if with_fingerprint:
+        fields.append(pa.field("fingerprint", FINGERPRINT_TYPE))
+    fields += [
+        field for field in prediction_fields(answer_type, keep_response=keep_response) if field.name not in _MATCHED
+    ]
+    if with_siblings:
+        fields.append(pa.field("siblings", pa.string()))
+    return pa.schema([*fields, pa.field("line", pa.int64()), pa.field("offset", pa.int64())])

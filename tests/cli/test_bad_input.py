@@ -1,0 +1,121 @@
+"""Each mistake: one sentence that says where and what to do, the contract's exit code, nothing half-made."""
+
+import os
+
+import pytest
+
+MODEL = ("--model", "gemini-3.5-flash")
+SPEC = (*MODEL, "--prompt", "Rate {{ word }}.")
+
+
+def assert_told(finished, code, *words):
+    assert finished.code == code, finished.err
+    assert finished.out == ""
+    assert finished.err.count("\n") == 1, finished.err
+    for word in words:
+        assert word in finished.err
+
+
+def visible(folder):
+    return sorted(path.name for path in folder.iterdir() if path.name != "prompts.csv")
+
+
+def test_a_slot_names_a_column_that_the_prompts_lack(geminate, prompts, tmp_path):
+    finished = geminate("build", prompts, *MODEL, "--prompt", "Rate {{ wrod }}.", "--out", "run")
+    assert_told(finished, 5, "wrod", "word")
+    assert visible(tmp_path) == []
+
+
+def test_two_prompts_have_one_key(geminate, prompts, tmp_path):
+    prompts.write_text("key,word\na,tyrant\nb,abdomen\na,attendant\n")
+    finished = geminate("build", prompts, *SPEC, "--out", "run")
+    assert_told(finished, 5, "'a'", "row 3", "row 1", "--key")
+    assert visible(tmp_path) == []
+
+
+def test_a_prompt_has_no_key(geminate, prompts, tmp_path):
+    prompts.write_text("key,word\na,tyrant\n,abdomen\n")
+    assert_told(geminate("build", prompts, *SPEC, "--out", "run"), 5, "row 2", "--key")
+    assert visible(tmp_path) == []
+
+
+def test_a_named_key_column_is_not_there(geminate, prompts, tmp_path):
+    assert_told(geminate("build", prompts, *SPEC, "--out", "run", "--key", "wird"), 5, "--key wird", "word")
+    assert visible(tmp_path) == []
+
+
+def test_a_line_cannot_be_read(geminate, tmp_path):
+    (tmp_path / "p.jsonl").write_text('{"word": "tyrant"}\n{"word": \n{"word": "abdomen"}\n')
+    finished = geminate("build", "p.jsonl", *SPEC, "--out", "run")
+    assert_told(finished, 5, "p.jsonl", "2")
+    assert visible(tmp_path) == ["p.jsonl"]
+
+
+def test_a_spec_has_an_unknown_field(geminate, prompts, tmp_path):
+    (tmp_path / "spec.yaml").write_text("modle: gemini-3.5-flash\nrequest: {contents: []}\n")
+    assert_told(geminate("build", prompts, "--spec", "spec.yaml", "--out", "run"), 5, "modle", "model", "spec.yaml")
+
+
+def test_a_request_in_a_spec_has_an_unknown_field(geminate, prompts, tmp_path):
+    request = "{contents: [{role: user, parts: [{text: '{{ word }}'}]}], generationConfg: {temperature: 0}}"
+    (tmp_path / "spec.yaml").write_text(f"model: gemini-3.5-flash\nrequest: {request}\n")
+    finished = geminate("build", prompts, "--spec", "spec.yaml", "--out", "run")
+    assert_told(finished, 5, "generationConfg", "generationConfig", "spec.yaml")
+
+
+def test_a_prompt_file_is_not_there(geminate, prompts):
+    assert_told(geminate("build", "promts.csv", *SPEC, "--out", "run"), 5, "promts.csv", "prompts.csv")
+
+
+def test_the_run_exists(geminate, prompts):
+    assert geminate("build", prompts, *SPEC, "--out", "run").code == 0
+    assert_told(geminate("build", prompts, *SPEC, "--out", "run"), 5, "run", "exists")
+
+
+def test_an_output_exists(geminate, prompts, tmp_path):
+    (tmp_path / "rows.parquet").write_text("mine")
+    finished = geminate("run", prompts, *SPEC, "--emulate", "-o", "rows.parquet")
+    assert_told(finished, 5, "rows.parquet", "exists")
+    assert (tmp_path / "rows.parquet").read_text() == "mine"
+    assert visible(tmp_path) == ["rows.parquet"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write anywhere")
+def test_a_folder_is_not_writable(geminate, prompts, tmp_path):
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o500)
+    assert_told(geminate("build", prompts, *SPEC, "--out", closed / "run"), 77, "closed")
+    assert_told(geminate("run", prompts, *SPEC, "--emulate", "-o", closed / "rows.parquet"), 77, "closed")
+
+
+def test_an_output_has_an_unknown_suffix(geminate, prompts, tmp_path):
+    assert_told(geminate("run", prompts, *SPEC, "--emulate", "-o", "rows.xlsx"), 5, "rows.xlsx", ".parquet")
+    assert visible(tmp_path) == []
+
+
+@pytest.mark.parametrize("options", [(), MODEL, ("--prompt", "x"), ("--spec", "a.yaml", *SPEC)])
+def test_the_spec_is_missing_or_said_twice(geminate, prompts, options):
+    assert_told(geminate("build", prompts, *options, "--out", "run"), 2, "--spec")
+
+
+def test_nothing_says_where_the_jobs_should_run(geminate, prompts):
+    geminate("build", prompts, *SPEC, "--out", "run")
+    assert_told(geminate("submit", "run"), 2, "--staging", "--emulate")
+
+
+@pytest.mark.parametrize("command", ["submit", "status", "wait", "cancel", "verify"])
+def test_a_folder_is_no_run(geminate, command, tmp_path):
+    assert_told(geminate(command, tmp_path), 5, "run", "geminate build")
+
+
+def test_a_command_is_misspelt(geminate):
+    finished = geminate("colect")
+    assert finished.code == 2
+    assert "collect" in finished.err
+
+
+def test_an_error_is_one_json_document_when_asked(geminate, prompts):
+    finished = geminate("build", "none.csv", *SPEC, "--out", "run", "--json")
+    assert finished.code == 5
+    assert finished.err == ""
+    assert finished.document["error"]["exit_code"] == 5
