@@ -121,7 +121,6 @@ def iter_build_works(facts: Iterable[dict], written_bytes: dict[str, int]) -> It
     for fact in facts:
         folder, size, rows = Path(fact["folder"]), fact["name"].removeprefix("build-"), fact["rows"]
         prompts, spec, logic = (str(folder / name) for name in ("prompts.parquet", "spec.json", "logic.json"))
-        slow_rows = min(SLOW_ROWS * 450 // (fact["file_bytes"]["prompts.parquet"] * 2 // rows), rows)
         common = {
             "rows": rows,
             "read_bytes": Path(prompts).stat().st_size,
@@ -129,19 +128,13 @@ def iter_build_works(facts: Iterable[dict], written_bytes: dict[str, int]) -> It
             "inputs": (Path(prompts),),
             "first_file": "requests-00001*" if rows > MAX_SHARD_ROWS else "requests-00000.jsonl",
         }
-        json_goal = 40.0 if size == "0.45kB" else None
         limit = peer("limit_build.py", prompts, written_bytes[fact["name"]], OUT)
         yield Work(
             f"build, {size} prompts",
             commands=(
                 Command(SUBJECT, (GEMINATE, "build", prompts, "--spec", spec, "--out", OUT)),
                 Command("orjson + jsonschema_rs", peer("build_orjson.py", prompts, spec, OUT), _ORJSON_GOALS[size]),
-                Command(
-                    "json + jsonschema",
-                    peer("build_json.py", prompts, spec, OUT, "--rows", slow_rows),
-                    json_goal,
-                    slow_rows / rows,
-                ),
+                *_slow_commands(size, rows, prompts, spec),
                 Command("limit: read and write as much", limit, 1 / 1.3, is_limit=True),
             ),
             **common,
@@ -157,6 +150,14 @@ def iter_build_works(facts: Iterable[dict], written_bytes: dict[str, int]) -> It
             )
 
 
+def _slow_commands(size: str, rows: int, prompts: str, spec: str) -> Iterator[Command]:
+    if size == "0.45kB":
+        done = min(SLOW_ROWS, rows)
+        yield Command(
+            "json + jsonschema", peer("build_json.py", prompts, spec, OUT, "--rows", done), 40.0, share=done / rows
+        )
+
+
 def iter_check_works(folders: dict[str, tuple[Path, int]]) -> Iterator[Work]:
     """``folders``: by size of prompt, where request lines lie and how many."""
     for size, (folder, rows) in folders.items():
@@ -168,7 +169,7 @@ def iter_check_works(folders: dict[str, tuple[Path, int]]) -> Iterator[Work]:
             (
                 Command(SUBJECT, (GEMINATE, "check", *map(str, files))),
                 Command("orjson + jsonschema_rs, no import rules", peer("check_orjson.py", folder)),
-                *(Command("limit: read the file", peer("limit_read.py", path), is_limit=True) for path in files[:1]),
+                Command("limit: read the files", peer("limit_read.py", *files), is_limit=True),
             ),
             inputs=tuple(files),
         )

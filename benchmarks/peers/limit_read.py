@@ -1,4 +1,4 @@
-"""The limit of reading: every byte of a file, once: ``FILE``."""
+"""The limit of reading: every byte, once: ``FILE…``."""
 
 import sys
 from pathlib import Path
@@ -6,9 +6,10 @@ from pathlib import Path
 
 def main() -> None:
     piece = bytearray(1 << 20)
-    with Path(sys.argv[1]).open("rb", buffering=0) as file:
-        while file.readinto(piece):
-            pass
+    for path in sys.argv[1:]:
+        with Path(path).open("rb", buffering=0) as file:
+            while file.readinto(piece):
+                pass
 
 
 if __name__ == "__main__":

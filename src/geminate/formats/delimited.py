@@ -26,7 +26,7 @@ DELIMITERS = {"csv": ",", "tsv": "\t"}
 _HEADER_REMEDY = "give it a header line, or name its columns"
 _ARROW_ROW = re.compile(r"Row #(\d+): (.*)", re.DOTALL)
 # A row must fit in a block. The first size serves nearly all files; Arrow takes no larger one than the last.
-_BLOCK_BYTES = (4 * 1024**2, 64 * 1024**2, 2**31 - 1)
+_BLOCK_BYTES = (4 * 1024**2, 32 * 1024**2, 256 * 1024**2, 2**31 - 1)
 
 
 def read_names(source: Source, columns: tuple[str, ...] | None) -> tuple[str, ...]:
@@ -96,7 +96,11 @@ def _row_error(source: Source, error: pa.ArrowInvalid, *, header: bool) -> Promp
     where, reason = f"{source.name}:{int(found[1]) - header}", found[2]
     if "invalid UTF8" in reason:
         return PromptError("not valid UTF-8", where=where, remedy="save the file as UTF-8")
-    return PromptError(reason[:1].lower() + reason[1:], where=where, remedy="quote cells that hold the delimiter, a quote or a line end")
+    return PromptError(
+        reason[:1].lower() + reason[1:],
+        where=where,
+        remedy="quote cells that hold the delimiter, a quote or a line end",
+    )
 
 
 def _header(source: Source) -> tuple[str, ...]:

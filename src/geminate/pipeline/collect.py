@@ -15,7 +15,7 @@ from geminate.formats.line_files import LineFile, find_line_files
 from geminate.formats.record_spool import RecordSpool
 from geminate.ledger import Attempt, Ledger
 from geminate.pipeline.folder import REJECT_COLUMN, SPEC_NAME, Manifest, RunFolder, ShardRecord
-from geminate.pipeline.outputs import Joined, OnStray, OutputOptions, RowSource, write_joined
+from geminate.pipeline.outputs import Joined, OnStray, OpenRows, OutputOptions, RowStream, write_joined
 from geminate.pipeline.predictions import find_predictions, iter_decoded
 from geminate.pipeline.progress import Notify, silent
 from geminate.pipeline.templates import read_answer
@@ -75,9 +75,9 @@ class Collector:
                 where=str(self.folder.path),
                 remedy="run geminate submit and geminate wait first",
             )
-        return write_joined(self._source(attempts), out, self.options.output, notify)
+        return write_joined(self._open_rows(attempts), out, self.options.output, notify)
 
-    def _source(self, attempts: list[Attempt]) -> RowSource:
+    def _open_rows(self, attempts: list[Attempt]) -> OpenRows:
         spec = Spec.from_document(self.folder.read_json(SPEC_NAME))
         reading = ReadOptions(keep_response=self.options.keep_response, answer=read_answer(spec))
         options = JoinOptions(reading=reading, prefix=self.options.prefix)
@@ -87,11 +87,11 @@ class Collector:
             for record in self.manifest.shards
         ]
 
-        def iter_rows(on_stray: OnStray) -> Iterator[pa.RecordBatch]:
-            for shard in shards:
-                yield from shard.iter_rows(on_stray, report)
+        def open_rows(on_stray: OnStray) -> RowStream:
+            rows = (record_batch for shard in shards for record_batch in shard.iter_rows(on_stray, report))
+            return RowStream(shards[0].schema(), report, rows)
 
-        return RowSource(shards[0].schema(), report, iter_rows)
+        return open_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ class _Shard:
             joiner = Joiner(self._prompts_schema(), options, spool, on_stray)
             self._add_prompts(joiner, with_fingerprints=options.reading.fingerprints != "none")
             for attempt, file in found:
-                for decoded in iter_decoded(file, options.reading):
+                for decoded in iter_decoded([file], options.reading):
                     joiner.add_predictions(decoded, attempt.number, attempt.job_name)
             yield from joiner.iter_rows()
         _add(report, joiner.report)
@@ -127,7 +127,7 @@ class _Shard:
     def _with_fallback(self, files: list[LineFile]) -> JoinOptions:
         """The options; predictions are known by their request where the service did not give the keys back."""
         for file in files:
-            first = next(iter_decoded(file, self.options.reading), None)
+            first = next(iter_decoded([file], self.options.reading), None)
             if first is not None and first.predictions.column("key").null_count:
                 return replace(self.options, reading=replace(self.options.reading, fingerprints="keyless"))
         return self.options

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Literal
@@ -16,15 +17,15 @@ from geminate.errors import InputError, UsageError
 from geminate.formats.line_files import LineFile, find_line_files
 from geminate.formats.prompts import PromptOptions, open_prompts
 from geminate.formats.record_spool import RecordSpool
-from geminate.pipeline.lefts import Left, holds_requests, open_prompt_side, open_request_side
-from geminate.pipeline.outputs import OnStray, RowSource, check_balance, drop
+from geminate.pipeline.lefts import KEY_NAMES, Left, holds_requests, open_prompt_side, open_request_side
+from geminate.pipeline.outputs import OnStray, OpenRows, RowStream, check_balance, drop
 from geminate.pipeline.predictions import find_predictions, iter_decoded
 from geminate.pipeline.templates import read_answer
 from geminate.ports import ObjectStore
+from geminate.stages.alone import LonePredictions
 from geminate.stages.join import Joiner, JoinOptions
 from geminate.stages.reading import ReadOptions
 from geminate.stages.specs import Spec
-from geminate.stages.strays import Stray
 from geminate.wire.lines import iter_line_blocks
 from geminate.wire.tables import DEFAULT_PREFIX
 
@@ -32,7 +33,6 @@ By = Literal["auto", "key", "request", "column"]
 OpenStore = Callable[[], ObjectStore]
 
 _PEEKED_LINES = 1000
-_KEY_NAMES = ("key", "custom_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +103,11 @@ class JoinedRows:
         report: Their counts, complete after the last record batch.
     """
 
-    def __init__(self, source: RowSource) -> None:
-        self.schema = source.schema
-        self.report = source.report
-        self._rows = self._iter_checked(source)
+    def __init__(self, open_rows: OpenRows) -> None:
+        stream = open_rows(drop)
+        self.schema = stream.schema
+        self.report = stream.report
+        self._rows = self._iter_checked(stream.rows)
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         return self._rows
@@ -139,14 +140,14 @@ class JoinedRows:
 
         return pl.from_arrow(self.read_all())
 
-    def _iter_checked(self, source: RowSource) -> Iterator[pa.RecordBatch]:
-        yield from source.iter_rows(drop)
+    def _iter_checked(self, rows: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        yield from rows
         check_balance(self.report)
 
 
 def open_join(
     prompts: Any, predictions: Sequence[str], spec: Spec | None, settings: JoinSettings, store: OpenStore | None = None
-) -> RowSource:
+) -> OpenRows:
     """The joined rows, still to be made; what is wrong before the first row is raised here."""
     store = store or _default_store
     left = _open_left(prompts, spec, settings, store)
@@ -160,40 +161,51 @@ def open_join(
         answer=read_answer(spec) if spec else None,
     )
     options = JoinOptions(reading=reading, prefix=settings.prefix)
-    source = _Join(left, files, options)
-    return RowSource(source.joiner.schema, source.joiner.report, source.iter_rows)
+    return partial(_open_joined, left, files, options)
 
 
 def open_alone(
     predictions: Sequence[str], spec: Spec | None, settings: JoinSettings, store: OpenStore | None = None
-) -> RowSource:
+) -> OpenRows:
     """The predictions alone, still to be read."""
-    raise NotImplementedError
+    files = find_predictions(predictions, store or _default_store)
+    names = (settings.key,) if settings.key else KEY_NAMES
+    key_name, files = _find_key(files, names, settings)
+    reading = ReadOptions(
+        key_name=key_name,
+        keep_response=settings.keep_response,
+        with_siblings=True,
+        answer=read_answer(spec) if spec else None,
+    )
+    return partial(_open_lone, files, JoinOptions(reading=reading, prefix=settings.prefix))
 
 
-class _Join:
-    """One join, from its two sides to its rows."""
+def _open_joined(left: Left, files: list[LineFile], options: JoinOptions, on_stray: OnStray) -> RowStream:
+    spool = RecordSpool()
+    joiner = Joiner(left.schema, options, spool, on_stray)
 
-    def __init__(self, left: Left, files: list[LineFile], options: JoinOptions) -> None:
-        self._left = left
-        self._files = files
-        self._options = options
-        self._spool = RecordSpool()
-        self._on_stray: OnStray = drop
-        self.joiner = Joiner(left.schema, options, self._spool, self._hand_on)
+    def iter_rows() -> Iterator[pa.RecordBatch]:
+        with spool:
+            for batch in left.iter_batches():
+                joiner.add_prompts(batch.columns, batch.keys, batch.fingerprints)
+            for decoded in iter_decoded(files, options.reading):
+                joiner.add_predictions(decoded)
+            yield from joiner.iter_rows()
 
-    def iter_rows(self, on_stray: OnStray) -> Iterator[pa.RecordBatch]:
-        self._on_stray = on_stray
-        with self._spool:
-            for batch in self._left.iter_batches():
-                self.joiner.add_prompts(batch.columns, batch.keys, batch.fingerprints)
-            for file in self._files:
-                for decoded in iter_decoded(file, self._options.reading):
-                    self.joiner.add_predictions(decoded)
-            yield from self.joiner.iter_rows()
+    return RowStream(joiner.schema, joiner.report, iter_rows())
 
-    def _hand_on(self, stray: Stray) -> None:
-        self._on_stray(stray)
+
+def _open_lone(files: list[LineFile], options: JoinOptions, on_stray: OnStray) -> RowStream:
+    spool = RecordSpool()
+    lone = LonePredictions(options, spool, on_stray)
+    for decoded in iter_decoded(files, options.reading):
+        lone.add_predictions(decoded)
+
+    def iter_rows() -> Iterator[pa.RecordBatch]:
+        with spool:
+            yield from lone.iter_rows()
+
+    return RowStream(lone.schema, lone.report, iter_rows())
 
 
 def _open_left(prompts: Any, spec: Spec | None, settings: JoinSettings, store: OpenStore) -> Left:

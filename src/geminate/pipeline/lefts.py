@@ -25,7 +25,8 @@ from geminate.wire.tables import FINGERPRINT_TYPE
 
 REQUEST = "request"
 _LINE = "__geminate_line"  # Keeps lines without siblings in the file.
-_REQUEST_KEYS = (KEY_COLUMN, "custom_id")
+KEY_NAMES = (KEY_COLUMN, "custom_id")
+"""What the key is called on lines that nobody told us about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def open_prompt_side(prompts: Prompts, key_name: str | None, spec: Spec | None) 
             yield LeftBatch(columns, keys, encoder and _fingerprints(encoder, columns, keys))
             row += record_batch.num_rows
 
-    return Left(schema, _distinct(key.name, *_REQUEST_KEYS), encoder is not None, iter_batches)
+    return Left(schema, _distinct(key.name, *KEY_NAMES), encoder is not None, iter_batches)
 
 
 def open_request_side(files: list[LineFile], key_name: str | None) -> Left:
@@ -88,11 +89,11 @@ def open_request_side(files: list[LineFile], key_name: str | None) -> Left:
     prints: list[bytes | None] = []
     prompts = open_prompts(spool.keep("siblings.jsonl", _iter_siblings(files, prints)))
     schema = pa.schema([field for field in prompts.schema if field.name != _LINE], prompts.schema.metadata)
-    present = [name for name in _REQUEST_KEYS if name in schema.names]
+    present = [name for name in KEY_NAMES if name in schema.names]
     key = choose_key(schema, key_name or next(iter(present), None))
     return Left(
         key.extend_schema(schema),
-        _distinct(key.name, *_REQUEST_KEYS),
+        _distinct(key.name, *KEY_NAMES),
         has_fingerprints=True,
         iter_batches=partial(_iter_requests, spool, prompts, key, prints),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,18 +24,22 @@ MANIFEST_SUFFIX = ".manifest.json"
 
 
 @dataclass(frozen=True, slots=True)
-class RowSource:
-    """Joined rows still to be made.
+class RowStream:
+    """Joined rows as they are made.
 
     Attributes:
         schema: Their columns.
         report: Their counts, complete after the last one.
-        iter_rows: Makes them once, in order, and hands on each stray line.
+        rows: The record batches, to be taken once.
     """
 
     schema: pa.Schema
     report: JoinReport
-    iter_rows: Callable[[OnStray], Iterator[pa.RecordBatch]]
+    rows: Iterator[pa.RecordBatch]
+
+
+OpenRows = Callable[[OnStray], RowStream]
+"""Begins to make joined rows, and hands on each stray line on the way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,7 @@ class Joined(msgspec.Struct, frozen=True):
 
 
 def write_joined(
-    source: RowSource, out: str | Path, options: OutputOptions | None = None, notify: Notify = silent
+    open_rows: OpenRows, out: str | Path, options: OutputOptions | None = None, notify: Notify = silent
 ) -> Joined:
     """The output's counts. It appears whole, its side files and manifest with it, or nothing does.
 
@@ -107,16 +111,16 @@ def write_joined(
     options.check(out)
     to_stdout = str(out) == STDOUT
     with nullcontext() if to_stdout else StrayFiles(Path(out), overwrite=options.overwrite) as strays:
-        rows = _iter_watched(source.iter_rows(strays.write if strays else drop), source.report, notify)
+        stream = open_rows(strays.write if strays else drop)
         written = write_rows(
-            rows,
-            source.schema,
+            _iter_watched(stream, notify),
+            stream.schema,
             out,
             overwrite=options.overwrite,
             output_format=options.output_format,
             guard_formulas=options.guard_formulas,
         )
-    joined = _joined(str(out), written.rows, source.report)
+    joined = _joined(str(out), written.rows, stream.report)
     if not to_stdout:
         manifest = Path(out).with_name(Path(out).name + MANIFEST_SUFFIX)
         with open_atomic(manifest, overwrite=True) as file:
@@ -134,13 +138,13 @@ def check_balance(report: JoinReport) -> None:
         raise GeminateError(f"the counts do not add up: {sentence}", remedy="please report this")
 
 
-def _iter_watched(rows: Iterable[pa.RecordBatch], report: JoinReport, notify: Notify) -> Iterator[pa.RecordBatch]:
+def _iter_watched(stream: RowStream, notify: Notify) -> Iterator[pa.RecordBatch]:
     done = 0
-    for record_batch in rows:
+    for record_batch in stream.rows:
         done += record_batch.num_rows
         notify(Progress("collect", done, None, "rows"))
         yield record_batch
-    check_balance(report)
+    check_balance(stream.report)
 
 
 def _joined(out: str, rows: int, report: JoinReport) -> Joined:

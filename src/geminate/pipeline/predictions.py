@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from geminate.formats.line_files import LineFile, find_line_files
+from geminate.pipeline.workers import DecodeWorkers, count_workers
 from geminate.ports import ObjectStore
-from geminate.stages.predictions import DecodedBlock, iter_prediction_batches
+from geminate.stages.predictions import DecodedBlock
 from geminate.stages.reading import ReadOptions
 from geminate.wire.lines import iter_line_blocks
 
@@ -27,10 +28,12 @@ def find_predictions(names: Iterable[str], store: Callable[[], ObjectStore]) -> 
     return finished or files
 
 
-def iter_decoded(file: LineFile, reading: ReadOptions) -> Iterator[DecodedBlock]:
-    """The file's lines, decoded, in order.
+def iter_decoded(files: list[LineFile], reading: ReadOptions) -> Iterator[DecodedBlock]:
+    """The files' lines, decoded, in order; on every core where there is enough of them.
 
     Raises:
-        InputError: Its compressed data is damaged; what came before it has been handed out.
+        InputError: Compressed data is damaged; what came before it has been handed out.
     """
-    return iter_prediction_batches(iter_line_blocks(file.iter_pieces()), source=file.name, reading=reading)
+    with DecodeWorkers(reading, count_workers(sum(file.size_bytes or 0 for file in files))) as workers:
+        for file in files:
+            yield from workers.iter_decoded(iter_line_blocks(file.iter_pieces()), source=file.name)

@@ -36,12 +36,15 @@ def rules_of(block):
     return [(row, violation.rule) for row, violation in block.violations]
 
 
-@pytest.mark.parametrize("path", sorted(FIXTURES.glob("*.yaml")), ids=lambda path: path.stem)
-def test_the_fixtures_make_their_request_lines(path):
-    rows = [json.loads(line) for line in path.with_suffix(".prompts.jsonl").read_bytes().splitlines()]
-    block = encode(Spec.load(path), pa.RecordBatch.from_pylist(rows))
+CASES = sorted(path.name.removesuffix(".requests.jsonl") for path in FIXTURES.glob("*.requests.jsonl"))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_fixtures_make_their_request_lines(name):
+    rows = map(json.loads, (FIXTURES / f"{name}.prompts.jsonl").read_bytes().splitlines())
+    block = encode(Spec.load(FIXTURES / f"{name}.yaml"), pa.RecordBatch.from_pylist(list(rows)))
     assert block.violations == []
-    assert "".join(block.lines.to_pylist()).encode() == path.with_suffix(".requests.jsonl").read_bytes()
+    assert "".join(block.lines.to_pylist()).encode() == (FIXTURES / f"{name}.requests.jsonl").read_bytes()
 
 
 def fill(value, row):
@@ -131,13 +134,20 @@ def test_a_request_without_slots_is_the_same_in_every_line():
 
 
 @pytest.mark.parametrize("bad", [b"\xff", b"\xed\xa0\x80", b"\xc0\x80", b"\xf4\x90\x80\x80", b"\xe2\x82"])
-@pytest.mark.parametrize("wrap", [lambda a: a, lambda a: pa.StructArray.from_arrays([a], ["x"]), lambda a: a.dictionary_encode()])
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda column: column,
+        lambda column: column.dictionary_encode(),
+        lambda column: pa.StructArray.from_arrays([column], ["x"]),
+        lambda column: pa.ListArray.from_arrays(list(range(len(column) + 1)), column),
+    ],
+)
 def test_what_is_not_utf8_is_rejected(bad, wrap):
-    cells = [b"a", bad, "ä".encode(), b"b" + bad, None, b"c"]
-    column = pa.array(cells, pa.binary()).view(pa.string())
+    column = pa.array([b"a", bad, "ä".encode(), b"b" + bad, b"c"], pa.binary()).view(pa.string())
     block = encode(Spec("m", request("{{ text }}")), pa.RecordBatch.from_arrays([wrap(column)], ["text"]))
-    assert rules_of(block) == [(1, "json.encoding"), (3, "json.encoding"), (4, "schema.null_slot")]
-    assert [line is None for line in block.lines.to_pylist()] == [False, True, False, True, True, False]
+    assert rules_of(block) == [(1, "json.encoding"), (3, "json.encoding")]
+    assert [line is None for line in block.lines.to_pylist()] == [False, True, False, True, False]
 
 
 def test_a_key_that_is_not_utf8_is_rejected():
@@ -167,16 +177,15 @@ def test_a_null_takes_the_default_or_rejects_its_row():
 
 
 def test_one_bad_row_does_not_touch_the_others():
-    prompts = rows_of(text=["a", None, "", "d"], n=[1.0, 2.0, float("nan"), 4.0])
+    prompts = rows_of(text=["a", None, "", "d"], n=[0.5, 1.0, float("nan"), 99.0])
     block = encode(Spec("m", request("{{ text }}", generationConfig={"temperature": "{{ n }}"})), prompts)
     assert rules_of(block) == [
         (1, "schema.null_slot"),
-        (1, "schema.out_of_range"),
         (2, "json.not_finite"),
         (2, "schema.empty_text"),
         (3, "schema.out_of_range"),
-    ][: len(block.violations)] or block.violations
-    assert [line is not None for line in block.lines.to_pylist()][:3] == [True, False, False]
+    ]
+    assert [line is None for line in block.lines.to_pylist()] == [False, True, True, True]
 
 
 def test_the_values_buffer_is_the_file():

@@ -54,7 +54,8 @@ def test_references_may_unfold_only_so_far():
 @pytest.mark.parametrize(
     "schema",
     [
-        {"type": "string", "x-origin": "ours"},
+        {"type": "string", "x-origin": "ours", "id": "tone", "comments": []},
+        {"properties": {"nullable": {"type": "boolean"}, "requierd": {"type": "string"}}},
         {"$schema": DRAFT_7, "definitions": {"a/b": {"type": "string"}}, "$ref": "#/definitions/a~1b"},
         {"$id": "https://example.invalid/label", "$ref": "#/$defs/a%20b", "$defs": {"a b": {"type": "string"}}},
         {"anyOf": [{"type": "string"}, {"$ref": "#/anyOf/0"}]},

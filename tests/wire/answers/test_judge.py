@@ -52,13 +52,13 @@ def test_no_texts_make_no_answers():
         ('{"score": 1, "tone": "hot"}', "$.tone: \"hot\" is not one of ['cold', 'warm']"),
         ("[]", "$: [] is not of type 'object'"),
         ("null", "$: null is not of type 'object'"),
-        ("", "the text is empty"),
-        (" \n", "the text is empty"),
-        ("The score is 7.", "it is not JSON: JSON is malformed: invalid character (byte 0)"),
-        ('{"score": NaN}', "it is not JSON: JSON is malformed: invalid character (byte 10)"),
-        ('{"score": 1', "it is not JSON: Input data was truncated"),
-        ("[" * 100_000, "it is not JSON: it nests too deeply"),
-        ('{"score": ' * 50_000, "it is not JSON: it nests too deeply"),
+        ("", "$: the text is empty"),
+        (" \n", "$: the text is empty"),
+        ("The score is 7.", "$: it is not JSON: JSON is malformed: invalid character (byte 0)"),
+        ('{"score": NaN}', "$: it is not JSON: JSON is malformed: invalid character (byte 10)"),
+        ('{"score": 1', "$: it is not JSON: Input data was truncated"),
+        ("[" * 100_000, "$: it is not JSON: it nests too deeply"),
+        ('{"score": ' * 50_000, "$: it is not JSON: it nests too deeply"),
     ],
 )
 def test_a_problem_says_where_and_what(text, problem):
@@ -110,7 +110,7 @@ def test_what_stands_around_json_is_taken_off(text, repair):
 def test_nothing_is_guessed(text):
     answer, problem, repair = judge_one(LABEL, text)
     assert (answer, repair) == (None, None)
-    assert problem.startswith("it is not JSON")
+    assert problem.startswith("$: it is not JSON")
 
 
 def test_a_repaired_answer_is_judged_like_any_other():
@@ -120,7 +120,7 @@ def test_a_repaired_answer_is_judged_like_any_other():
 
 def test_repairs_do_not_slow_down_on_hostile_texts():
     for text in ("```" + " " * 300_000, "x" + "[" * 300_000, "{" + '"' * 300_000, "```json" * 100_000 + "```"):
-        assert judge_one(LABEL, text)[1].startswith("it is not JSON")
+        assert judge_one(LABEL, text)[1].startswith("$: it is not JSON")
 
 
 @pytest.mark.parametrize(
@@ -163,8 +163,8 @@ def test_valid_answers_are_typed(schema, text, answer):
             "$[1]: valid, but not a value that the answer column (int64) can hold",
         ),
         ({"type": "number"}, "1" + "0" * 400, "$: valid, but not a value that the answer column (double) can hold"),
-        ({"type": "number"}, "1e400", "it is not JSON: Number out of range"),
-        ({"type": "string"}, r'"\ud800"', "it is not JSON: Input data was truncated"),
+        ({"type": "number"}, "1e400", "$: it is not JSON: Number out of range"),
+        ({"type": "string"}, r'"\ud800"', "$: it is not JSON: Input data was truncated"),
         (
             {"type": "number", "maximum": 2**53},
             str(2**53 + 1),
@@ -191,7 +191,7 @@ def test_a_recursive_schema_judges_and_survives_a_deep_answer():
     assert judge_one(tree, '{"left": {"leaf": 1}, "leaf": 2}')[0] == {"left": '{"leaf":1}', "leaf": 2}
     assert judge_one(tree, '{"left": {"leaf": "x"}}')[1] == "$.left.leaf: \"x\" is not of type 'integer'"
     deep = '{"left": ' * 400 + "{}" + "}" * 400
-    assert judge_one(tree, deep)[1] in {None, "$: it nests too deeply", "it is not JSON: it nests too deeply"}
+    assert judge_one(tree, deep)[1] in {None, "$: it nests too deeply", "$: it is not JSON: it nests too deeply"}
 
 
 def test_formats_are_not_judged():

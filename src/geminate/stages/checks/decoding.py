@@ -115,7 +115,7 @@ class _Reader:
             self.fault = _nesting_fault()
             return None
         except json.JSONDecodeError as error:
-            self.fault = _syntax_fault(f"{error.msg} at character {error.pos + 1}")
+            self.fault = _syntax_fault(f"{error.msg.removesuffix(' at')} at character {error.pos + 1}")
             return None
         if _is_too_deep(value):
             self.fault = _nesting_fault()

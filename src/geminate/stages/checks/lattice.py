@@ -135,7 +135,9 @@ class Lattice:
             )
             return None, [_violation("limit.columns", message, first)]
         if not _COLUMN_NAME.fullmatch(name):
-            message = f"{name!r} is no column name (letters, digits and '_', not beginning with a digit); rename it"
+            message = (
+                f"{_brief(name)} is no column name (letters, digits and '_', not beginning with a digit); rename it"
+            )
             found.append(_violation("import.field_name", f"{message}, {_TABLE_HINT}", first))
         twin = column.folded.setdefault(name.lower(), name)
         if twin != name:
@@ -243,6 +245,10 @@ def _is_element(path: Path) -> bool:
 def _is_new(rule: str, mine: Column, theirs: Column, name: str) -> bool:
     """Whether a rule broken on merging was kept by the other set on its own."""
     return rule == "limit.columns" or (rule == "import.field_case" and mine.folded[name.lower()] not in theirs.members)
+
+
+def _brief(name: str) -> str:
+    return repr(name if len(name) <= 60 else name[:57] + "…")
 
 
 def _first_of(column: Column) -> First:

@@ -196,7 +196,7 @@ def _check_form(findings: Findings, node: Node, value: Any, path: Path) -> None:
 
 def _check_enum(findings: Findings, node: Node, value: Any, path: Path) -> None:
     if not isinstance(value, str):
-        _wrong_type(findings, "one of the names of an enum", value, path)
+        _wrong_type(findings, "the name of an enum value", value, path)
     elif value not in node.values:
         findings.add(
             "schema.bad_enum", path, f"{_brief(value)} is not a value of this field{_guess(value, node.values)}"
@@ -263,5 +263,10 @@ def _brief(text: str) -> str:
 
 
 def _guess(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, sorted(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    folded = {_fold(other): other for other in sorted(known) if ("_" in name) == ("_" in other) or other.isupper()}
+    near = difflib.get_close_matches(_fold(name), folded, n=1)
+    return f"; did you mean {folded[near[0]]!r}?" if near else ""
+
+
+def _fold(name: str) -> str:
+    return name.lower().replace("_", "")

@@ -9,7 +9,8 @@
 ========================  =====================================================================================
 
 A string that holds ``{%``, ``{#`` or any other expression in double braces is a Jinja template as a whole. In it a
-null is undefined: it can be tested, and to print it rejects the row. Values print as Jinja prints them.
+null is undefined: it can be tested, and to print it rejects the row. Values print as Jinja prints them. A template
+that uses no column is a text.
 """
 
 from __future__ import annotations
@@ -92,7 +93,8 @@ def parse_text(text: str, where: str) -> tuple[Piece, ...]:
     while mark := _MARKS.search(text, end):
         token = _TOKEN.match(text, mark.start())
         if token is None or _JINJA_WORDS.intersection((token["name"] or "").split(" ")):
-            return (_parse_template(text, where),)
+            piece = _parse_template(text, where)
+            return (piece,) if piece else ()
         _add(pieces, text[end : mark.start()])
         _add(pieces, token["text"] if token["quote"] else _slot(token))
         end = token.end()
@@ -128,28 +130,29 @@ def open_environment() -> minijinja.Environment:
     )
 
 
-def _parse_template(source: str, where: str) -> Template:
+def _parse_template(source: str, where: str) -> Piece:
     environment = open_environment()
+    named = {item[1] for item in _COLUMNS_ITEM.findall(source)}
     try:
         environment.add_template("request", source)
-        names = environment.undeclared_variables_in_template("request")
-        _try_names(environment)
+        free = environment.undeclared_variables_in_template("request") - set(environment.globals)
+        columns = (free - {"columns"} if named else free) | named
+        text = _render_bare(environment, fails=not columns)
     except minijinja.TemplateError as error:
         raise SpecError(
             f"not a template: {error.detail or error.kind}",
             where=where,
             remedy="write {{ '{{' }} for two braces that are no slot, and {{ columns[\"…\"] }} for odd column names",
         ) from error
-    named = {item[1] for item in _COLUMNS_ITEM.findall(source)}
-    if named:
-        names.discard("columns")
-    return Template(source, tuple(sorted((names - set(environment.globals)) | named)), bool(named))
+    return Template(source, tuple(sorted(columns)), bool(named)) if columns else text
 
 
-def _try_names(environment: minijinja.Environment) -> None:
-    # Filters and tests are looked up only when they are reached; without any column, some are.
+def _render_bare(environment: minijinja.Environment, *, fails: bool) -> str:
+    """The template's text without any column; what fails for want of one is let pass unless it ``fails``."""
     try:
-        environment.render_template("request")
+        return environment.render_template("request")
     except minijinja.TemplateError as error:
-        if error.kind in {"UnknownFilter", "UnknownTest"}:
+        # Filters and tests are looked up only when they are reached.
+        if fails or error.kind in {"UnknownFilter", "UnknownTest"}:
             raise
+        return ""

@@ -41,7 +41,8 @@ class AnswerSchema:
         """The answer schema that a JSON Schema mapping (drafts 7, 2019-09, 2020-12) or a Python type stands for.
 
         Types are Pydantic models, dataclasses, ``TypedDict``, ``msgspec.Struct``, and generic aliases such as
-        ``list[Model]``. Of a model only its JSON Schema judges; validators in Python run in ``parse`` alone.
+        ``list[Model]``. Of a model only its JSON Schema judges; validators in Python run in ``parse`` alone. Properties
+        keep their order, and so do listed values but those of types that are not Pydantic's, which come sorted.
 
         Args:
             source: The mapping or type.
@@ -99,7 +100,7 @@ class AnswerSchema:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """How worker processes get one: made again from its source."""
-        return _again, (self.model or self.schema, self._where)
+        return _again, (self.schema if self.model is None else self.model, self._where)
 
 
 def _again(source: Any, where: str) -> AnswerSchema:

@@ -89,7 +89,8 @@ def _check_names(schema: dict[str, Any], place: str) -> None:
     for keyword in schema:
         if keyword in REFUSED:
             raise SpecError(f"{keyword} is not supported", where=place, remedy=REFUSED[keyword])
-        if keyword not in KEYWORDS and (remedy := did_you_mean(keyword, KEYWORDS)):
+        alike = [known for known in KEYWORDS if known.startswith("$") == keyword.startswith("$")]
+        if keyword not in KEYWORDS and (remedy := did_you_mean(keyword, alike)):
             raise SpecError(f"{keyword!r} is not a JSON Schema keyword", where=place, remedy=remedy)
     if schema and not KEYWORDS & schema.keys():
         raise SpecError(

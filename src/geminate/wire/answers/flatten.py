@@ -8,7 +8,7 @@ from typing import Any
 from geminate.errors import SpecError
 from geminate.wire.answers.checks import resolve
 from geminate.wire.answers.keywords import KEYWORDS, STRUCTURE, TYPES
-from geminate.wire.answers.merge import Node, allows_null, make_nullable, merge, settle_enum, type_name
+from geminate.wire.answers.merge import Node, allows_null, make_nullable, mark_inexact, merge, settle_enum, type_name
 
 MAX_NODES = 10_000
 """Our own limit: inlined references can double at every step."""
@@ -123,7 +123,7 @@ class _Flattener:
         node = alternatives(branches)
         if keyword == "oneOf" and not _is_optional(branches):
             self.notes.append(f"{path}: oneOf is given as anyOf; that only one of them fits is checked in the answers")
-            node = {**node, "inexact": True}
+            node = mark_inexact(node)
         return node
 
     def _merge(self, first: Node, second: Node, path: str) -> Node:
@@ -164,7 +164,7 @@ def alternatives(branches: list[Node]) -> Node:
         elif branch.get("type") != "null":
             flat.append(branch)
     distinct = [branch for at, branch in enumerate(flat) if branch not in flat[:at]]
-    if not distinct:
-        return {"type": "null"}
-    node: Node = distinct[0] if len(distinct) == 1 else {"anyOf": distinct}
-    return make_nullable(node) if any(map(allows_null, branches)) and "refuse" not in node else node
+    node: Node = {"anyOf": distinct} if len(distinct) > 1 else distinct[0] if distinct else {"type": "null"}
+    if any(map(allows_null, branches)) and "refuse" not in node:
+        node = make_nullable(node)
+    return mark_inexact(node) if any("inexact" in branch for branch in branches) else node

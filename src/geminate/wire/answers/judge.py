@@ -12,7 +12,7 @@ import pyarrow as pa
 from jsonschema.exceptions import ValidationError, best_match
 from jsonschema.protocols import Validator
 
-from geminate.wire.answers.columns import build_array, plan_column, shape_value
+from geminate.wire.answers.columns import MisfitError, build_array, plan_column, shape_value
 from geminate.wire.answers.compiled import compile_decoder
 from geminate.wire.answers.merge import Node
 from geminate.wire.answers.repairs import REFUSALS, read_json
@@ -86,13 +86,16 @@ class Judge:
         """
         try:
             error = best_match(self._validator.iter_errors(value))
-            if error is not None:
-                raise ValueError(_clip(f"{error.json_path}: {_reason(error)}", MAX_PROBLEM_CHARS))
-            if self.column.as_json:
-                return None if value is None else text
-            return shape_value(value, self.column)
+            problem = f"{error.json_path}: {_reason(error)}" if error else None
+            if problem is None and not self.column.as_json:
+                return shape_value(value, self.column)
         except RecursionError:
-            raise ValueError("$: it nests too deeply") from None
+            problem = "$: it nests too deeply"
+        except MisfitError as misfit:
+            problem = str(misfit)
+        if problem is not None:
+            raise ValueError(_clip(problem, MAX_PROBLEM_CHARS))
+        return None if value is None else text
 
     def _decode(self, texts: Sequence[str | None]) -> tuple[list[Any], list[int], list[tuple[int, str]]]:
         """Answers that the compiled decoder takes, their positions, and the texts to look at closely with theirs."""

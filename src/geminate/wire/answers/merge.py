@@ -27,18 +27,20 @@ def merge(first: Node, second: Node) -> Node:
     for keyword, value in second.items():
         mine = merged.get(keyword, value)
         merged[keyword] = mine if mine == value else _JOINED.get(keyword, _keep)(mine, value)
-        if mine != value and keyword in _UNJOINED:
-            merged["inexact"] = True
-    if _closes_over_others(first, second) or _closes_over_others(second, first):
-        merged["inexact"] = True
     merged.pop("nullable", None)
     null = allows_null(first) and allows_null(second)
     if merged.get("type") == _CONTRADICTION:
         reason = f"it asks for {first['type']} and for {second['type']} at once"
-        return {"type": "null"} if null else {"refuse": reason}
+        merged = {"type": "null"} if null else {"refuse": reason}
     if null and {"type", "anyOf"} & merged.keys() and merged.get("type") != "null":
         merged["nullable"] = True
-    return settle_enum(merged)
+    settled = settle_enum(merged)
+    return mark_inexact(settled) if _loses_something(first, second) else settled
+
+
+def mark_inexact(node: Node) -> Node:
+    """The node, marked as allowing more than its schema."""
+    return {**node, "inexact": True}
 
 
 def make_nullable(node: Node) -> Node:
@@ -80,6 +82,14 @@ _TYPE_NAMES = {
     type(None): "null",
 }
 _CONTRADICTION = "contradiction"
+
+
+def _loses_something(first: Node, second: Node) -> bool:
+    if "inexact" in first or "inexact" in second:
+        return True
+    if any(first[keyword] != second[keyword] for keyword in _UNJOINED & first.keys() & second.keys()):
+        return True
+    return _closes_over_others(first, second) or _closes_over_others(second, first)
 
 
 def _closes_over_others(closed: Node, other: Node) -> bool:

@@ -44,7 +44,7 @@ def read_json(text: str) -> tuple[Any, str, str | None]:
             except REFUSALS:
                 continue
     reason = "it nests too deeply" if isinstance(refusal, RecursionError) else str(refusal)
-    raise ValueError("the text is empty" if not text.strip() else f"it is not JSON: {reason}") from refusal
+    raise ValueError(f"$: it is not JSON: {reason}" if text.strip() else "$: the text is empty") from refusal
 
 
 def _strip_outer_space(text: str) -> str | None:

@@ -1,0 +1,5 @@
+"""``python -m geminate``."""
+
+from geminate.cli import main
+
+main()
