@@ -14,11 +14,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from macro.measure import Measurement, measure
-from macro.results import describe_machine, summarize, table, write_results
+from macro.results import describe_machine, memory_growth, summarize, table, write_results
 from macro.works import (
     BENCHMARKS,
     OUT,
@@ -48,13 +49,18 @@ def main() -> None:
                 entries.append(_run_work(work, options))
                 print(table(entries[-1]), end="\n\n", flush=True)
         document = {"scale": options.scale, "repeat": options.repeat, "load": round(load, 2)}
+        if group == "memory":
+            document["growth"] = memory_growth(entries)
+            print(*document["growth"], sep="\n")
         if entries and not options.no_results:
             write_results(options.results, group, document | {"machine": describe_machine(), "works": entries})
 
 
 def _parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--scale", type=float, default=0.1, help="of the data; 1 is at least 1 GB of each (%(default)s)")
+    parser.add_argument(
+        "--scale", type=float, default=0.1, help="of the data; 1 is at least 1 GB of each (%(default)s)"
+    )
     parser.add_argument("--only", choices=["build", "check", "join", "memory"])
     parser.add_argument("--work", default="", help="only works whose name holds this text")
     parser.add_argument("--peers", help="only these commands beside Geminate, by comma; '' for none")
@@ -73,7 +79,9 @@ def _build_works(options: argparse.Namespace) -> Iterator[Work]:
 
 def _check_works(options: argparse.Namespace) -> Iterator[Work]:
     facts = _make_data(options.data, options.scale, BUILD_DATA)
-    return iter_check_works({fact["name"].removeprefix("build-"): (_request_lines(fact), fact["rows"]) for fact in facts})
+    return iter_check_works(
+        {fact["name"].removeprefix("build-"): (_request_lines(fact), fact["rows"]) for fact in facts}
+    )
 
 
 def _join_works(options: argparse.Namespace) -> Iterator[Work]:
@@ -87,7 +95,7 @@ def _memory_works(options: argparse.Namespace) -> Iterator[Work]:
         joins = _make_data(options.data, scale, JOIN_DATA[1:2])
         works = [*iter_build_works(builds, dict.fromkeys(BUILD_DATA, 0)), *iter_join_works(joins)]
         for work in works:
-            yield Work(work.name, work.rows, work.read_bytes, work.commands[:1], inputs=work.inputs)
+            yield replace(work, name=f"{work.name}, scale {scale:g}", commands=work.commands[:1], first_file="")
 
 
 def _make_data(folder: Path, scale: float, names: Iterable[str]) -> list[dict]:
@@ -123,19 +131,15 @@ def _run_work(work: Work, options: argparse.Namespace) -> dict:
             for command in commands:
                 if number and _is_enough(command, runs[command.name][-1]):
                     continue
-                out = Path(place) / command.name.replace(" ", "-").replace(":", "") / _out_name(work)
+                out = Path(place) / command.name.replace(" ", "-").replace(":", "") / work.out_name
                 out.parent.mkdir()
                 runs[command.name].append(_run_command(work, command, out, options.max_seconds))
                 _tell(work, command, runs[command.name][-1])
-                if number == 0 and work.compare and command.share == 1 and not command.is_limit:
-                    equality[command.name] = _compare(work, command, out, Path(place) / SUBJECT / _out_name(work))
+                if number == 0 and _is_comparable(work, command, runs):
+                    equality[command.name] = _compare(work, out, Path(place) / SUBJECT / work.out_name)
                 if command.name != SUBJECT or number:
                     shutil.rmtree(out.parent)
     return summarize(work, runs, equality)
-
-
-def _out_name(work: Work) -> str:
-    return "rows.parquet" if work.compare == "rows" else "run"
 
 
 def _run_command(work: Work, command: Command, out: Path, max_s: float) -> Measurement:
@@ -157,9 +161,14 @@ def _is_enough(command: Command, last: Measurement) -> bool:
     return failed or (command.name != SUBJECT and last.wall_s > SLOW_RUN_S)
 
 
-def _compare(work: Work, command: Command, out: Path, subject_out: Path) -> str:
-    if command.name == SUBJECT or not (out.exists() and subject_out.exists()):
-        return ""
+def _is_comparable(work: Work, command: Command, runs: dict[str, list[Measurement]]) -> bool:
+    if not work.compare or command.name == SUBJECT or command.is_limit or command.share < 1:
+        return False
+    subject = work.commands[0]
+    return runs[SUBJECT][0].exit_code in subject.good_codes and runs[command.name][0].exit_code in command.good_codes
+
+
+def _compare(work: Work, out: Path, subject_out: Path) -> str:
     argv = [sys.executable, str(BENCHMARKS / "macro" / "compare.py"), work.compare, str(subject_out), str(out)]
     done = subprocess.run(argv, check=False, stdout=subprocess.PIPE, text=True)
     return "yes" if done.returncode == 0 else f"NO: {done.stdout.strip() or 'the comparison failed'}"

@@ -27,7 +27,8 @@ def compare_rows(left_path: str, right_path: str) -> str:
     common = [name for name in left.schema_arrow.names if name in right.schema_arrow.names]
     for name in common:
         columns = [
-            _plain(file.read([name]).column(name)).take(order) for file, order in zip((left, right), orders, strict=True)
+            _plain(file.read([name]).column(name)).take(order)
+            for file, order in zip((left, right), orders, strict=True)
         ]
         if columns[0] != columns[1]:
             return _first_difference(name, *columns)

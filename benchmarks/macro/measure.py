@@ -45,7 +45,7 @@ class Measurement:
 
 
 def measure(argv: list[str], max_s: float, event: Callable[[], bool] | None = None) -> Measurement:
-    """The measurement of one run, which is stopped after ``max_s``; ``event`` is asked now and then until it is true."""
+    """The measurement of one run, stopped after ``max_s``; ``event`` is asked now and then until it is true."""
     with tempfile.TemporaryFile() as errors:
         os.sync()  # So that nobody pays for another's writes.
         start = time.perf_counter()

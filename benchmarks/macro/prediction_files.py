@@ -40,7 +40,7 @@ _STATUSES = tuple(
     for words, code, message, name in (
         ("Bad Request", 400, "Please use a valid role: user, model.", "INVALID_ARGUMENT"),
         ("RESOURCE_EXHAUSTED error occurred", 429, 'Quota "online" exceeded.\nTry again.', "RESOURCE_EXHAUSTED"),
-        ("DEADLINE_EXCEEDED", 4, "The deadline passed – try again.", "DEADLINE_EXCEEDED"),
+        ("DEADLINE_EXCEEDED", 4, "The deadline passed — try again.", "DEADLINE_EXCEEDED"),
     )
 )
 _ESCAPED_STATUSES = tuple(orjson.dumps(status)[1:-1] for status in _STATUSES)
@@ -113,17 +113,20 @@ def _draw_fates(state: np.random.RandomState, rows: int) -> list[str]:
 
 def _line(row: _Row, response: bytes, status: bytes = b"") -> bytes:
     seconds, millis = divmod(row.number * 37, 1000)
-    return b'{"key":"%b",%b%b%b"status":"%b","response":{%b},"processed_time":"2026-04-08T%02d:%02d:%02d.%03d+00:00"}\n' % (
-        row.key,
-        _ECHO_HEAD,
-        row.prompt,
-        _ECHO_TAIL,
-        status,
-        response,
-        seconds // 3600 % 24,
-        seconds // 60 % 60,
-        seconds % 60,
-        millis,
+    return (
+        b'{"key":"%b",%b%b%b"status":"%b","response":{%b},"processed_time":"2026-04-08T%02d:%02d:%02d.%03d+00:00"}\n'
+        % (
+            row.key,
+            _ECHO_HEAD,
+            row.prompt,
+            _ECHO_TAIL,
+            status,
+            response,
+            seconds // 3600 % 24,
+            seconds // 60 % 60,
+            seconds % 60,
+            millis,
+        )
     )
 
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from macro.texts import Composer
 
 ROW_GROUP_BYTES = 32 * 1024**2
-CATEGORIES = "delivery billing returns account repair praise opening_hours privacy advertising other".split()
+CATEGORIES = ("delivery", "billing", "returns", "account", "repair", "praise", "privacy", "advertising", "other")
 SYSTEM = (
     "You label messages that customers wrote to a shop. Read the whole message, quotations included, before you "
     "decide. Answer with one label and one short sentence that says why, in the language of the message."

@@ -16,8 +16,20 @@ from macro.measure import Measurement
 from macro.works import SUBJECT, Command, Work
 
 PACKAGES = (
-    "geminate duckdb jinja2 jsonschema jsonschema-rs minijinja msgspec numpy orjson pandas polars pyarrow pysimdjson"
-).split()
+    "geminate",
+    "duckdb",
+    "jinja2",
+    "jsonschema",
+    "jsonschema-rs",
+    "minijinja",
+    "msgspec",
+    "numpy",
+    "orjson",
+    "pandas",
+    "polars",
+    "pyarrow",
+    "pysimdjson",
+)
 
 
 def describe_machine() -> dict:
@@ -45,6 +57,19 @@ def summarize(work: Work, runs: dict[str, list[Measurement]], equality: dict[str
     }
 
 
+def memory_growth(entries: list[dict]) -> list[str]:
+    """For works at two scales, how their peak memory compares; a sentence each."""
+    peaks: dict[str, list[tuple[str, int]]] = {}
+    for entry in entries:
+        name, _, scale = entry["work"].rpartition(", scale ")
+        if peak := entry["commands"][0].get("peak_rss_bytes"):
+            peaks.setdefault(name, []).append((scale, peak))
+    return [
+        f"{name}: peak at scale {large} is {high / low:.2f} times that at scale {small} ({high / 1e6:,.0f} MB)"
+        for name, ((small, low), (large, high)) in ((name, found) for name, found in peaks.items() if len(found) == 2)
+    ]
+
+
 def write_results(folder: Path, name: str, document: dict) -> None:
     """Writes ``<date>-<name>.json`` and ``.md``; an earlier pair of the same day is replaced."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -60,7 +85,7 @@ def table(entry: dict) -> str:
         "",
         f"{entry['rows']:,} rows, {entry['read_bytes'] / 1e6:,.0f} MB to read",
         "",
-        "| command | median s | s of CPU | peak RSS MB | MB/s | × Geminate (min – max) | goal | same output |",
+        "| command | median s | s of CPU | peak RSS MB | MB/s | Geminate's time x (min to max) | goal | same output |",
         "|---|--:|--:|--:|--:|--:|--:|---|",
     ]
     return "\n".join([*lines, *(_table_row(command) for command in entry["commands"])])
@@ -121,15 +146,14 @@ def _ratio_cell(command: dict) -> str:
     if command["name"] == SUBJECT or "ratio" not in command:
         return ""
     low, high = command["ratio_range"]
-    once = f" ({low:.2f} – {high:.2f})" if len(command["runs"]) > 1 else " (once)"
+    once = f" ({low:.2f} to {high:.2f})" if len(command["runs"]) > 1 else " (once)"
     return f"{command['ratio']:.2f}{once}"
 
 
 def _goal_cell(command: dict) -> str:
-    if command["goal"] is None:
+    if command["goal"] is None or "ratio" not in command:
         return ""
-    met = "ratio" in command and command["ratio"] >= command["goal"]
-    return f"{command['goal']:.2f} {'met' if met else 'not met'}"
+    return f"{command['goal']:.2f} {'met' if command['ratio'] >= command['goal'] else 'not met'}"
 
 
 def _markdown(stem: str, document: dict) -> str:
@@ -138,12 +162,13 @@ def _markdown(stem: str, document: dict) -> str:
     head = [
         f"# {stem}",
         "",
-        f"Scale {document['scale']:g}, {document['repeat']} rounds; {machine['cores']} cores, "
-        f"{machine['memory_gb']} GB, {machine['system']}, Python {machine['python']}; {versions}.",
-        f"Load of the machine before: {document['load']:.1f}.",
+        f"Scale {document['scale']:g}, {document['repeat']} rounds. Load of the machine before: {document['load']:.1f}.",
+        f"{machine['cores']} cores, {machine['memory_gb']} GB, {machine['system']}, Python {machine['python']}.",
+        f"{versions}.",
         "",
     ]
-    return "\n".join(head) + "\n" + "\n\n".join(map(table, document["works"])) + "\n" + document.get("notes", "")
+    growth = [f"- {sentence}" for sentence in document.get("growth", ())]
+    return "\n".join([*head, "\n\n".join(map(table, document["works"])), *([""] if growth else []), *growth, ""])
 
 
 def _version(package: str) -> str:

@@ -10,33 +10,38 @@ import orjson
 SENTENCES = 20_000
 """So many that a compressor's window rarely sees one of them twice."""
 
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
 # Some words are not ASCII, as in any text that people write.
-_NOUNS = (
+_NOUNS = _words(
     "order invoice parcel delivery refund kettle lamp charger cable battery screen hinge manual account password "
     "button drawer shelf bicycle saddle jacket zipper sleeve coffee filter receipt voucher warranty courier depot café "
     "address balcony garden hose pump valve thermostat heater speaker headset keyboard résumé printer cartridge "
     "museum ticket platform train reservation breakfast jalapeño kitchen corridor lift stairs elevator neighbour"
-).split()
-_ADJECTIVES = (
+)
+_ADJECTIVES = _words(
     "small broken late early heavy wrong blue green quiet loud useless excellent second first last missing damaged "
     "sturdy naïve careful urgent polite strange ordinary complete partial expensive cheap slow quick sour déjà-vu"
-).split()
-_VERBS = (
+)
+_VERBS = _words(
     "arrived stopped worked leaked cracked vanished changed failed fitted returned started turned opened closed "
     "rattled smelled shone folded blinked froze overheated disappeared improved"
-).split()
-_LINKS = (
+)
+_LINKS = _words(
     "with under over behind after before because although while until without about against beside inside since "
     "when whether and but so"
-).split()
-_OPENERS = "the my our your this that another every no some one their".split()
+)
+_OPENERS = _words("the my our your this that another every no some one their")
 _FRAMES = (
     "{c}.",
     "{c}, {d}.",
     "{c}; {d}!",
-    "No. {n}: {c} – {d}.",
+    "No. {n}: {c} — {d}.",
     "Why? Since {c}, {d} for €{n}.",
-    "They said on the phone: \"{c}\".",
+    'They said on the phone: "{c}".',
     "{c}, even at {n} °C 🙂.",
     "The label read “{c}”.",
     "Path C:\\{n}\\{m}: {c}.",

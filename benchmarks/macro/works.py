@@ -62,6 +62,11 @@ class Work:
     first_file: str = ""
     inputs: tuple[Path, ...] = field(default=())
 
+    @property
+    def out_name(self) -> str:
+        """What its commands' output is called."""
+        return "rows.parquet" if self.compare == "rows" else "run"
+
 
 def peer(script: str, *arguments: object) -> tuple[str, ...]:
     return (sys.executable, str(BENCHMARKS / "peers" / script), *map(str, arguments))
@@ -102,9 +107,7 @@ def iter_join_works(facts: Iterable[dict]) -> Iterator[Work]:
             read_bytes,
             (
                 Command(SUBJECT, (GEMINATE, *alone), good_codes=(0, 3)),
-                Command(
-                    "duckdb", peer("join_duckdb.py", predictions, OUT), None if small else 3.0 if large else 1.5
-                ),
+                Command("duckdb", peer("join_duckdb.py", predictions, OUT), None if small else 3.0 if large else 1.5),
                 Command("duckdb, in order", peer("join_duckdb.py", "--ordered", predictions, OUT)),
                 Command("orjson", peer("join_orjson.py", predictions, OUT)),
             ),

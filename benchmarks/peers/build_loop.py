@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pyarrow.parquet as pq
 
@@ -41,7 +41,9 @@ def compile_slots(template: str) -> Render:
 
 
 def run(
-    encode: Callable[[Any], bytes], is_valid: Callable[[Any], bool], compile_text: Callable[[str], Render] = compile_slots
+    encode: Callable[[Any], bytes],
+    is_valid: Callable[[Any], bool],
+    compile_text: Callable[[str], Render] = compile_slots,
 ) -> None:
     parser = argparse.ArgumentParser()
     for name in ("prompts", "spec", "out"):
@@ -67,7 +69,7 @@ class Shards:
         self._folder, self._number, self._file = folder, -1, None
         self._rows = self._bytes = 0
 
-    def __enter__(self) -> Shards:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

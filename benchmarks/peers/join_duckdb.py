@@ -1,8 +1,9 @@
 """Peer: DuckDB on all cores: ``[--ordered] [PROMPTS.parquet] PREDICTIONS.jsonl OUT.parquet``.
 
-Tuned by measurement: a typed ``read_json`` beats ``json_transform`` and ``json_extract`` over ``read_ndjson_objects``;
-a window over the rows beats ``GROUP BY`` with ``arg_min`` and a temporary table with the doubled keys beside; row groups
-of 64 MB halve the memory of large rows. Without ``--ordered`` the rows come in any order, less than Geminate delivers.
+Tuned by measurement: a typed ``read_json`` beats ``json_transform`` and ``json_extract`` on ``read_ndjson_objects``;
+a window over the rows beats ``GROUP BY`` with ``arg_min``, and a temporary table with the doubled keys beside; row
+groups of 64 MB halve the memory of large rows. Without ``--ordered`` the rows come in any order, which is less than
+Geminate delivers.
 """
 
 from __future__ import annotations
@@ -53,10 +54,15 @@ _ROWS = f"""
 
 _JOINED = f"""
     SELECT prompts.* EXCLUDE (file_row_number),
-        {", ".join({
+        {
+    ", ".join(
+        {
             "gemini_outcome": "coalesce(gemini_outcome, 'missing') AS gemini_outcome",
             "gemini_duplicates": "coalesce(duplicates, 0) AS gemini_duplicates",
-        }.get(name, name) for name in COLUMNS.names)}
+        }.get(name, name)
+        for name in COLUMNS.names
+    )
+}
     FROM read_parquet(?, file_row_number = true) AS prompts
     LEFT JOIN (
         SELECT * EXCLUDE (key), key AS row_key, count(*) OVER (PARTITION BY key) - 1 AS duplicates

@@ -31,7 +31,9 @@ def scan_predictions(path: str) -> pl.LazyFrame:
     parts = candidate.field("content").struct.field("parts").list.eval(answers)
     usage = response.field("usageMetadata").struct
     failed = pl.col("status") != ""
-    error = pl.when(failed).then(pl.col("status").str.extract(r"(?s)(\{.*)")).str.json_decode(_ERROR).struct.field("error")
+    error = (
+        pl.when(failed).then(pl.col("status").str.extract(r"(?s)(\{.*)")).str.json_decode(_ERROR).struct.field("error")
+    )
     return (
         pl.scan_ndjson(path, schema=_LINE)
         .select(
@@ -40,11 +42,15 @@ def scan_predictions(path: str) -> pl.LazyFrame:
             candidate.field("finishReason").alias("gemini_finish_reason"),
             response.field("promptFeedback").struct.field("blockReason").alias("gemini_block_reason"),
             error.struct.field("code").alias("gemini_error_code"),
-            pl.when(failed).then(error.struct.field("message").fill_null(pl.col("status"))).alias("gemini_error_message"),
+            pl.when(failed)
+            .then(error.struct.field("message").fill_null(pl.col("status")))
+            .alias("gemini_error_message"),
             *(usage.field(member).alias(name) for member, name in zip(USAGE_MEMBERS, TOKEN_COLUMNS, strict=True)),
             response.field("modelVersion").alias("gemini_model_version"),
             response.field("responseId").alias("gemini_response_id"),
-            pl.col("processed_time").str.to_datetime("%+", time_unit="us", time_zone="UTC").alias("gemini_processed_time"),
+            pl.col("processed_time")
+            .str.to_datetime("%+", time_unit="us", time_zone="UTC")
+            .alias("gemini_processed_time"),
         )
         .with_columns(_outcome().alias("gemini_outcome"), pl.lit(0, pl.Int64).alias("gemini_duplicates"))
     )

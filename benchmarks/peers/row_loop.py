@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -44,13 +46,11 @@ def read_rows(path: str, decode: Decode, *, every_line: bool) -> tuple[list[str 
             rows[place] = row
         rows[place][_DUPLICATES] = count
     values = zip(*rows, strict=True) if rows else [[] for _ in COLUMNS]
-    return keys, {
-        field.name: pa.array(column, field.type) for field, column in zip(COLUMNS, values, strict=True)
-    }
+    return keys, {field.name: pa.array(column, field.type) for field, column in zip(COLUMNS, values, strict=True)}
 
 
 def iter_rows(path: str, decode: Decode) -> Iterator[tuple[str | None, list]]:
-    with open(path, "rb") as file:
+    with Path(path).open("rb") as file:
         for number, line in enumerate(file, 1):
             try:
                 prediction = decode(line)
@@ -117,14 +117,8 @@ def read_status(status: str) -> tuple[int | None, str | None]:
         return None, None
     words, brace, rest = status.partition("{")
     try:
-        error = _decode_status(brace + rest)["error"]
+        error = json.loads(brace + rest)["error"]
         return error["code"], error["message"]
     except (ValueError, KeyError, TypeError):
         number = _ERROR_NUMBER.search(words)
         return int(number[1]) if number else None, status
-
-
-def _decode_status(text: str) -> Any:
-    import json
-
-    return json.loads(text)

@@ -11,6 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
+import msgspec
 import pyarrow as pa
 
 from geminate.errors import AccessError, InputError, UsageError
@@ -40,7 +41,8 @@ class LineFile:
 def find_line_files(names: Iterable[str], store: Callable[[], ObjectStore]) -> list[LineFile]:
     """The files that the names stand for, in order, each once; those of a folder or prefix in the order of their names.
 
-    A folder or a ``gs://`` prefix stands for all files below it whose name ends like one of JSON lines.
+    A file called ``.json`` holds one value, or an array of them. A folder or a ``gs://`` prefix stands for all files
+    below it whose name ends like one of JSON lines.
 
     Args:
         names: Paths, folders, globs, ``gs://`` objects or prefixes, or ``-`` for standard input.
@@ -88,6 +90,17 @@ def _iter_object(store: ObjectStore, info: ObjectInfo) -> Iterator[bytes]:
     return _iter_decompressed(info.uri, store.read(info))
 
 
+def _iter_document_lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """A JSON document as lines: one for each element of an array, one for anything else."""
+    document = b"".join(pieces)
+    try:
+        is_array = document.lstrip().startswith(b"[")
+        values = msgspec.json.decode(document, type=list[msgspec.Raw]) if is_array else [document]
+        yield from (msgspec.json.format(bytes(value), indent=-1) + b"\n" for value in values)
+    except msgspec.MsgspecError:
+        yield document  # It may be lines after all; whoever reads them says what is wrong.
+
+
 def _iter_read(file: BinaryIO) -> Iterator[bytes]:
     while piece := file.read(PIECE_BYTES):
         yield piece
@@ -100,7 +113,8 @@ def _is_lines(name: str) -> bool:
 def _local(path: Path) -> LineFile:
     def iter_pieces() -> Iterator[bytes]:
         with path.open("rb") as file:
-            yield from _iter_decompressed(str(path), _iter_read(file))
+            pieces = _iter_decompressed(str(path), _iter_read(file))
+            yield from _iter_document_lines(pieces) if path.suffix == ".json" else pieces
 
     try:
         with path.open("rb"):

@@ -46,3 +46,10 @@ class PromptOptions:
             number = getattr(self, name)
             if number is not None and number < least:
                 raise UsageError(f"{name} is {number}", remedy=f"use {least} or more")
+
+    @property
+    def selection(self) -> str:
+        """Which rows are taken, in words; empty for all. Equal for options that take the same rows."""
+        sample = f"{self.sample} at random from seed {self.seed}" if self.sample is not None else None
+        chosen = {"where": self.where, "sample": sample, "limit": self.limit}
+        return ", ".join(f"{name} {value}" for name, value in chosen.items() if value is not None)

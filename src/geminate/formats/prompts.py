@@ -86,6 +86,11 @@ class Prompts:
         """
         return tuple(reader.identify() for reader in self._readers)
 
+    @property
+    def selection(self) -> str:
+        """Which of the sources' rows are taken, in words; empty for all."""
+        return self._options.selection
+
     def iter_record_batches(self) -> Iterator[pa.RecordBatch]:
         """The rows in order, none of the record batches empty or larger than the options say.
 

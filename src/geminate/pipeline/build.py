@@ -57,14 +57,12 @@ class BuildOptions:
         key: The column that holds the key, None for the contract's default.
         max_rows: Request lines a shard.
         max_shard_bytes: Bytes a shard.
-        selection: Which of the prompts were taken, in words; empty for all. It tells two runs apart.
         on_reject: Whether a prompt that breaks a rule becomes a ``rejected`` row, or stops the build.
     """
 
     key: str | None = None
     max_rows: int = LIMITS.max_requests_per_job
     max_shard_bytes: int = int(LIMITS.max_input_file_bytes * _BYTES_MARGIN)
-    selection: str = ""
     on_reject: Literal["keep", "fail"] = "keep"
 
 
@@ -105,7 +103,7 @@ def build_run(
             run_id=secrets.token_hex(6),
             model=spec.model,
             spec_fingerprint=spec.fingerprint,
-            prompts=PromptsRecord(builder.rows, builder.rejected, options.selection, sources),
+            prompts=PromptsRecord(builder.rows, builder.rejected, prompts.selection, sources),
             key=key.name,
             key_generated=key.generated,
             shards=tuple(files.shards),

@@ -94,8 +94,9 @@ def _refuse_changes(manifest: Manifest, prompts: Prompts, spec: Spec, options: B
     now = {s.uri: SourceRecord(s.uri, s.size_bytes, s.crc32c) for s in prompts.identity}
     differences += [f"the prompts in {uri}" for uri in sorted(now) if before.get(uri) != now[uri]]
     differences += [f"the prompts, without {uri}" for uri in sorted(set(before) - set(now))]
-    if manifest.prompts.selection != options.selection:
-        differences.append("which prompts are taken")
+    if manifest.prompts.selection != prompts.selection:
+        before_text, now_text = (text or "all" for text in (manifest.prompts.selection, prompts.selection))
+        differences.append(f"which prompts are taken ({before_text}, now {now_text})")
     if options.key is not None and options.key != manifest.key:
         differences.append(f"the key, which was {manifest.key!r}")
     if differences:

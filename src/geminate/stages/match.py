@@ -17,9 +17,10 @@ NO_ROW = -1
 
 
 def hash_keys(keys: pa.StringArray) -> Hashes:
-    """A 64-bit hash of each key, 0 for null; good within this process only."""
+    """A 64-bit hash of each key, never 0, and 0 for null; good within this process only."""
     texts = keys.to_pylist()
-    return np.fromiter((0 if text is None else hash(text) for text in texts), np.int64, len(texts)).view(np.uint64)
+    hashes = (0 if text is None else hash(text) or 1 for text in texts)
+    return np.fromiter(hashes, np.int64, len(texts)).view(np.uint64)
 
 
 def split_fingerprints(fingerprints: pa.FixedSizeBinaryArray) -> tuple[Hashes, Hashes]:

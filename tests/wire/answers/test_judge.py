@@ -171,6 +171,11 @@ def test_valid_answers_are_typed(schema, text, answer):
             "$: 9007199254740993 is greater than the maximum of 9007199254740992",
         ),
         (
+            {"anyOf": [{"type": "string"}, {"type": "null", "not": {"type": "null"}}]},
+            "null",
+            "$: null should not be valid under {'type': 'null'}",
+        ),
+        (
             {
                 "allOf": [
                     {"type": "object", "properties": {"a": {"type": "string"}}, "additionalProperties": False},

@@ -145,7 +145,7 @@ def same(found, expected):
     return type(found) is type(expected) and (found == expected or json.loads(found) == expected)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(CASES)
 def test_answers_are_judged_as_jsonschema_judges_them_and_typed_unchanged(case):
     schema, values = case
@@ -164,7 +164,7 @@ def test_answers_are_judged_as_jsonschema_judges_them_and_typed_unchanged(case):
             assert same(answer, typed(value, kind))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(CASES)
 def test_the_compiled_and_the_plain_way_agree(case):
     schema, values = case
@@ -200,7 +200,7 @@ def convert(schema, form):
         assume(False)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(SCHEMAS, st.sampled_from(FORMS))
 def test_whatever_is_converted_passes_the_import_rules(schema, form):
     config = convert(schema, form).generation_config
@@ -260,7 +260,7 @@ def as_json_schema(node):
     return {"anyOf": [plain, {"type": "null"}]} if node.get("nullable") else plain
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(CASES, st.sampled_from(FORMS))
 def test_the_service_may_answer_all_that_is_valid_and_without_notes_nothing_else(case, form):
     schema, values = case

@@ -7,7 +7,7 @@ from typing import Any
 
 from geminate.errors import SpecError
 from geminate.wire.answers.checks import resolve
-from geminate.wire.answers.keywords import KEYWORDS, STRUCTURE, TYPES
+from geminate.wire.answers.keywords import ANNOTATIONS, KEYWORDS, STRUCTURE, TYPES
 from geminate.wire.answers.merge import Node, allows_null, make_nullable, mark_inexact, merge, settle_enum, type_name
 
 MAX_NODES = 10_000
@@ -167,4 +167,10 @@ def alternatives(branches: list[Node]) -> Node:
     node: Node = {"anyOf": distinct} if len(distinct) > 1 else distinct[0] if distinct else {"type": "null"}
     if any(map(allows_null, branches)) and "refuse" not in node:
         node = make_nullable(node)
-    return mark_inexact(node) if any("inexact" in branch for branch in branches) else node
+    return mark_inexact(node) if any(map(_loses_something, branches)) else node
+
+
+def _loses_something(branch: Node) -> bool:
+    """Whether an alternative allows less than its node will: it is inexact itself, or a null with conditions."""
+    bare_null = branch.keys() - ANNOTATIONS <= {"type", "enum"}
+    return "inexact" in branch or (branch.get("type") == "null" and not bare_null)

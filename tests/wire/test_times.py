@@ -1,0 +1,41 @@
+from datetime import UTC, datetime, timedelta, timezone
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from geminate.wire.times import decode_times
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("2026-11-20T12:00:00Z", NOON),
+        ("2026-11-20T12:00:00.5+00:00", NOON.replace(microsecond=500_000)),
+        ("2026-11-20T12:00:00.123456Z", NOON.replace(microsecond=123_456)),
+        ("2026-11-20T12:00:00.123456789Z", NOON.replace(microsecond=123_456)),
+        ("2026-11-20T14:00:00+02:00", NOON),
+        ("2026-11-20T12:00:00", NOON),
+        ("0001-01-01T00:00:00+23:00", None),
+        ("soon", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_time_is_read_whatever_stands_beside_it(text, time):
+    for others in ([], ["nonsense"], ["2026-01-01T00:00:00Z"]):
+        assert decode_times(pa.array([text, *others], pa.string()))[0].as_py() == time
+
+
+@given(
+    st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30)),
+    st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes))),
+)
+def test_every_iso_time_comes_back(time, zone):
+    time = time.replace(tzinfo=zone)
+    assert decode_times(pa.array([time.isoformat()])).cast(pa.int64())[0].as_py() == (
+        time - datetime(1970, 1, 1, tzinfo=UTC)
+    ) // timedelta(microseconds=1)
