@@ -31,7 +31,7 @@ TEXT = pa.large_string()
 TOTAL_BYTES = 4_000_000
 CELL_BYTES = (450, 1_900, 30_000)
 ROUNDS = 15
-SYLLABLES = "ba be bi bo da de di do ka ke ki ko la le li lo ma me mi mo na ne ni no ra re ri ro sa se si so ta te".split()
+SYLLABLES = [consonant + vowel for consonant in "bdklmnrst" for vowel in "aeio"]
 FOREIGN = ("ä", "é", "—", "日本語", "😀", "Ω")
 
 
@@ -76,7 +76,9 @@ def by_polars_replacement(column: pa.Array) -> pa.Array:
 
 def by_polars_json(column: pa.Array) -> pa.Array:
     frame = pl.DataFrame([pl.from_arrow(column).alias("t")])
-    quoted = frame.select(pl.struct("t").struct.json_encode()).to_series().to_arrow(compat_level=pl.CompatLevel.oldest())
+    quoted = (
+        frame.select(pl.struct("t").struct.json_encode()).to_series().to_arrow(compat_level=pl.CompatLevel.oldest())
+    )
     return pc.binary_slice(quoted.view(pa.large_binary()), 6, -2).view(TEXT)
 
 
@@ -86,7 +88,9 @@ def by_bytes(column: pa.Array) -> pa.Array:
     text = values.tobytes()
     assert text.count(b"\n") == np.count_nonzero(values < 32)
     for byte, escape in ((92, b"\\\\"), (34, b'\\"'), (10, b"\\n")):
-        offsets = offsets + np.searchsorted(np.flatnonzero(values == byte), np.frombuffer(column.buffers()[1], np.int64))
+        offsets = offsets + np.searchsorted(
+            np.flatnonzero(values == byte), np.frombuffer(column.buffers()[1], np.int64)
+        )
         text = text.replace(bytes([byte]), escape)
     return pa.LargeStringArray.from_buffers(len(column), pa.py_buffer(offsets), pa.py_buffer(text))
 
@@ -163,7 +167,11 @@ TEMPLATE = "{% if title %}Title: {{ title }}\n{% endif %}{% for tag in tags %}- 
 def bench_templates() -> None:
     for cell_bytes in CELL_BYTES:
         texts = make_texts(cell_bytes, 0.013)
-        columns = {"title": ["a title", None] * (len(texts) // 2 + 1), "tags": [["one", "two"]] * len(texts), "text": texts}
+        columns = {
+            "title": ["a title", None] * (len(texts) // 2 + 1),
+            "tags": [["one", "two"]] * len(texts),
+            "text": texts,
+        }
         prompts = pa.record_batch({name: column[: len(texts)] for name, column in columns.items()})
         keys = pa.array([f"r-{row:09}" for row in range(len(prompts))])
         encoder = compile_requests(Spec("m", {"contents": [{"parts": [{"text": TEMPLATE}]}]}), prompts.schema)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from geminate.wire import lines as wire_lines
 from geminate.wire.lines import LineDecoder, iter_line_blocks
 
-HOSTILE = "abc\n\r\n\n".encode() + b"x" * 30 + "\né\u2028y\u0085\r z\n\nlast".encode()
+HOSTILE = b"abc\n\r\n\n" + b"x" * 30 + "\né\u2028y\u0085\r z\n\nlast".encode()
 
 
 def read(pieces, max_line_bytes=1 << 20):

@@ -13,14 +13,14 @@ def error(code, message="It broke.", status="INTERNAL"):
 
 
 @pytest.mark.parametrize(
-    ("text", "code", "name", "message"),
+    "text, code, name, message",
     [
         ("Bad Request: " + error(400, status="INVALID_ARGUMENT"), 400, "INVALID_ARGUMENT", "It broke."),
         (error(500), 500, "INTERNAL", "It broke."),
         (f"[{error(500)}]", 500, "INTERNAL", "It broke."),
         ("x" + error(500) + " and more", 500, "INTERNAL", "It broke."),
         ("x" + error("503"), 503, "INTERNAL", "It broke."),
-        ("x" + error(2**40), None, "INTERNAL", "It broke."),
+        ("x" + error(2**40), 500, "INTERNAL", "It broke."),
         ("x" + error(500, message=error(404, "Inner.", "NOT_FOUND")), 404, "NOT_FOUND", "Inner."),
         ('x{"code": 8, "message": "Slow down."}', 8, None, "Slow down."),
         ("429 RESOURCE_EXHAUSTED. {'error': {'code': 429}}", 429, "RESOURCE_EXHAUSTED", None),
@@ -46,7 +46,7 @@ def test_an_error_is_judged_alike_by_name_and_by_number(name):
 
 
 @pytest.mark.parametrize(
-    ("text", "retryable"),
+    "text, retryable",
     [
         ("RESOURCE_EXHAUSTED: later", True),
         ("INVALID_ARGUMENT: no", False),
@@ -64,7 +64,6 @@ def test_what_may_be_tried_again(text, retryable):
 
 @given(st.text() | st.text(alphabet='{}[]":,error1codmsag\\', max_size=60))
 def test_no_text_raises_and_none_is_lost(text):
-    assert decode_status(text).message in {text.strip(), decode_status(text).message}
     assert decode_status(text).message or not text.strip()
 
 

@@ -10,14 +10,14 @@ import csv
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from geminate.errors import PromptError
 from geminate.formats.compression import BOM, PIECE_BYTES, UTF16_BOMS, open_plain, readable
-from geminate.formats.quotes import find_fault, pair_up
+from geminate.formats.quotes import find_fault, iter_whole_rows, pair_up
 from geminate.formats.sources import Source
 
 DELIMITERS = {"csv": ",", "tsv": "\t"}
@@ -25,75 +25,77 @@ DELIMITERS = {"csv": ",", "tsv": "\t"}
 
 _HEADER_REMEDY = "give it a header line, or name its columns"
 _ARROW_ROW = re.compile(r"Row #(\d+): (.*)", re.DOTALL)
-# A row must fit in a block. The first size serves nearly all files; Arrow takes no larger one than the last.
-_BLOCK_BYTES = (4 * 1024**2, 32 * 1024**2, 256 * 1024**2, 2**31 - 1)
 
 
-def read_names(source: Source, columns: tuple[str, ...] | None) -> tuple[str, ...]:
-    """The columns' names: those given, else the header line's. The file's quotes are checked on the way.
+@dataclass(frozen=True, slots=True)
+class DelimitedFile:
+    """A CSV or TSV file that has been looked at.
+
+    Attributes:
+        source: The file.
+        names: Its columns.
+        has_header: Whether its first row holds the names.
+        paired: Whether its quotes are all as RFC 4180 has them.
+    """
+
+    source: Source
+    names: tuple[str, ...]
+    has_header: bool
+    paired: bool
+
+
+def open_delimited(source: Source, columns: tuple[str, ...] | None) -> DelimitedFile:
+    """The file, its quotes checked and its columns named: as given, else as in its header line.
 
     Raises:
         PromptError: The file is empty, a column has no name or one that another has, or a quote is never closed.
     """
-    _check_quotes(source)
+    paired = _check_quotes(source)
     names = columns or _header(source)
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise PromptError(
-            f"two columns are called {twice[0]!r}", where=source.name, remedy="rename one, or name all with columns"
-        )
-    return names
+        reason = f"two columns are called {twice[0]!r}"
+        raise PromptError(reason, where=source.name, remedy="rename one, or name all with columns")
+    return DelimitedFile(source, names, columns is None, paired)
 
 
-def iter_record_batches(source: Source, names: tuple[str, ...], *, header: bool) -> Iterator[pa.RecordBatch]:
-    """The rows, all columns text. Memory is that of a few blocks of 4 MiB, or of what the longest row needs.
+def iter_record_batches(file: DelimitedFile) -> Iterator[pa.RecordBatch]:
+    """The rows, all columns text. Memory is that of a few mebibytes, or of a few times the longest row.
 
     Raises:
         PromptError: A row has too few or too many cells, or is not valid text; with the row's number from 1.
     """
-    done = 0
-    for block_bytes in _BLOCK_BYTES:
-        skip = done
-        try:
-            for record_batch in _iter_blocks(source, names, block_bytes, header=header):
-                rest = record_batch.slice(min(skip, record_batch.num_rows))
-                skip -= record_batch.num_rows - rest.num_rows
-                done += rest.num_rows
-                yield rest
-        except pa.ArrowInvalid as error:
-            if "straddling" not in str(error):
-                raise _row_error(source, error, header=header) from error
-            if sum(map(len, _iter_text(source))) <= block_bytes:
-                return  # All of it fits: Arrow says the same of a header line without a line end.
-        else:
-            return
-    raise PromptError(f"a row of over {block_bytes:,} bytes", where=f"{source.name}:{done + 1}")
-
-
-def _iter_blocks(source: Source, names: tuple[str, ...], block_bytes: int, *, header: bool) -> Iterator[pa.RecordBatch]:
-    with _open_text(source) as text:
-        reader = pa_csv.open_csv(
-            text,
-            # Rows are only numbered in errors if one thread reads them.
-            read_options=pa_csv.ReadOptions(
-                use_threads=False, block_size=block_bytes, column_names=names, skip_rows_after_names=int(header)
-            ),
-            parse_options=pa_csv.ParseOptions(delimiter=DELIMITERS[source.format], newlines_in_values=True),
-            convert_options=pa_csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()),
-                null_values=[""],
-                strings_can_be_null=True,
-                quoted_strings_can_be_null=False,
-            ),
+    delimiter = DELIMITERS[file.source.format]
+    parse_options = pa_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
+    convert_options = pa_csv.ConvertOptions(
+        column_types=dict.fromkeys(file.names, pa.string()),
+        null_values=[""],
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=False,
+    )
+    header, done = int(file.has_header), 0
+    for block in iter_whole_rows(_iter_text(file.source), delimiter.encode(), paired=file.paired):
+        rows = block.strip(b"\r\n") + b"\n"
+        if rows == b"\n":
+            continue
+        # Arrow numbers rows in its errors only if it reads in one thread.
+        read_options = pa_csv.ReadOptions(
+            use_threads=False, block_size=len(rows) + 1, column_names=file.names, skip_rows_after_names=header
         )
-        yield from reader
+        try:
+            table = pa_csv.read_csv(pa.BufferReader(rows), read_options, parse_options, convert_options)
+        except pa.ArrowInvalid as error:
+            raise _row_error(file.source, error, done - header) from error
+        header = 0
+        done += table.num_rows
+        yield from table.to_batches()
 
 
-def _row_error(source: Source, error: pa.ArrowInvalid, *, header: bool) -> PromptError:
+def _row_error(source: Source, error: pa.ArrowInvalid, rows_before: int) -> PromptError:
     found = _ARROW_ROW.search(str(error))
     if not found:
         return PromptError(f"cannot be read ({error})", where=source.name)
-    where, reason = f"{source.name}:{int(found[1]) - header}", found[2]
+    where, reason = f"{source.name}:{rows_before + int(found[1])}", found[2]
     if "invalid UTF8" in reason:
         return PromptError("not valid UTF-8", where=where, remedy="save the file as UTF-8")
     return PromptError(
@@ -117,18 +119,19 @@ def _header(source: Source) -> tuple[str, ...]:
     return names
 
 
-def _check_quotes(source: Source) -> None:
+def _check_quotes(source: Source) -> bool:
     delimiter = DELIMITERS[source.format].encode()
     if pair_up(_iter_text(source), delimiter):
-        return
+        return True
     fault = find_fault(_iter_text(source), delimiter)
-    if fault:
-        line = 1
-        for piece in _iter_text(source):
-            line += piece.count(b"\n", 0, max(fault.offset, 0))
-            fault = replace(fault, offset=fault.offset - len(piece))
-        remedy = "double quotes inside a quoted cell, and close each one"
-        raise PromptError(fault.reason, where=f"{source.name}, line {line}", remedy=remedy)
+    if fault is None:
+        return False
+    line, rest = 1, fault.offset
+    for piece in _iter_text(source):
+        line += piece.count(b"\n", 0, max(rest, 0))
+        rest -= len(piece)
+    remedy = "double quotes inside a quoted cell, and close each one"
+    raise PromptError(fault.reason, where=f"{source.name}, line {line}", remedy=remedy)
 
 
 def _iter_text(source: Source) -> Iterator[bytes]:

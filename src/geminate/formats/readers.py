@@ -102,9 +102,9 @@ def _open_file(source: Source, shape: Shape, columns: tuple[str, ...] | None, sp
     if source.format in _JSON:
         return _open_rows(source.name, partial(_JSON[source.format], source), shape, identify)
     if source.format in delimited.DELIMITERS:
-        names = delimited.read_names(source, columns)
-        schema = pa.schema([pa.field(name, pa.string()) for name in names])
-        read = partial(delimited.iter_record_batches, source, names, header=columns is None)
+        text = delimited.open_delimited(source, columns)
+        schema = pa.schema([pa.field(name, pa.string()) for name in text.names])
+        read = partial(delimited.iter_record_batches, text)
     else:
         read_schema, iter_record_batches = _TABLES[source.format]
         plain = _unpacked(source, spool)

@@ -31,7 +31,7 @@ def lines(request, columns, **more):
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    "text, message",
     [
         ("{{ txt }}", r"spec.yaml: \$.request.contents: no column is called 'txt'; did you mean 'text'"),
         ("{% if txt %}{% endif %}", "no column is called 'txt'"),
@@ -94,7 +94,7 @@ def test_json_is_asked_for_where_anything_may_stand():
 
 
 @pytest.mark.parametrize(
-    ("request_", "free_paths"),
+    "request_, free_paths",
     [
         ({"contents": [{"parts": [{"text": "{{ text }} {{ turns }}"}]}]}, ()),
         ({"generationConfig": {"temperature": "{{ n }}"}}, ()),
@@ -111,7 +111,7 @@ ASKED = {"responseSchema": {"type": "OBJECT"}}
 
 
 @pytest.mark.parametrize(
-    ("settings", "expected"),
+    "settings, expected",
     [
         ({}, {"responseMimeType": "application/json", **ASKED}),
         ({"seed": 1}, {"responseMimeType": "application/json", "seed": 1, **ASKED}),

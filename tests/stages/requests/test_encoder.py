@@ -62,8 +62,13 @@ def fill(value, row):
 def cases(draw):
     """A spec's strings, once with slots and once with marks that no cell holds, and rows."""
     names = draw(st.lists(st.sampled_from(["text", "größe", "user id", "a-b"]), min_size=1, unique=True))
-    strings = draw(st.lists(st.lists(st.sampled_from(names) | NOT_A_SLOT.map(lambda text: (text,)), min_size=1), min_size=1))
-    marked = ["".join(f"\0{piece}\0" if isinstance(piece, str) else piece[0].replace("\0", "") for piece in pieces) for pieces in strings]
+    strings = draw(
+        st.lists(st.lists(st.sampled_from(names) | NOT_A_SLOT.map(lambda text: (text,)), min_size=1), min_size=1)
+    )
+    marked = [
+        "".join(f"\0{piece}\0" if isinstance(piece, str) else piece[0].replace("\0", "") for piece in pieces)
+        for pieces in strings
+    ]
     cell = HOSTILE.map(lambda text: text.replace("\0", "\1"))
     rows = draw(st.lists(st.fixed_dictionaries(dict.fromkeys(["key", *names], cell)), min_size=1, max_size=5))
     return marked, rows
@@ -110,8 +115,12 @@ def test_a_cell_of_ten_megabytes():
 
 def test_lines_are_the_same_however_rows_are_cut_into_record_batches(monkeypatch):
     texts = [None if at % 7 == 3 else 'ä"\n' * (at % 50) for at in range(400)]
-    prompts = rows_of(key=[str(at) for at in range(400)], text=texts, n=list(range(400)), tags=[["x"] * (at % 3) for at in range(400)])
-    spec = Spec("m", request("{{ text }} {{ n }} {{ tags }}", labels={"x": "{% for tag in tags %}{{ tag }}{% endfor %}"}))
+    prompts = rows_of(
+        key=[str(at) for at in range(400)], text=texts, n=list(range(400)), tags=[["x"] * (at % 3) for at in range(400)]
+    )
+    spec = Spec(
+        "m", request("{{ text }} {{ n }} {{ tags }}", labels={"x": "{% for tag in tags %}{{ tag }}{% endfor %}"})
+    )
     whole = encode(spec, prompts)
     assert rules_of(whole) == [(at, "schema.null_slot") for at in range(3, 400, 7)]
     for step in (1, 13, 399):

@@ -22,7 +22,9 @@ def test_escapes_are_those_of_the_json_encoder(texts, data):
     ]
 
 
-@pytest.mark.parametrize("text", ["".join(map(chr, range(0x180))), 'é"' * 400_000, "\n" * 300_000, "x" * 262_143 + '"y'])
+@pytest.mark.parametrize(
+    "text", ["".join(map(chr, range(0x180))), 'é"' * 400_000, "\n" * 300_000, "x" * 262_143 + '"y']
+)
 def test_long_texts_are_escaped_across_blocks(text):
     escaped = escape_json(pa.array(["", text, text], pa.large_string()))
     assert escaped.to_pylist() == ["", *[msgspec.json.encode(text).decode()[1:-1]] * 2]

@@ -23,33 +23,48 @@ def contents(**part):
     return [{"role": "user", "parts": [part]}]
 
 
+HI = contents(text="hi")
+URIS = {
+    "gs://b/o p": "",
+    "gs://b": "schema.file_uri",
+    "https://www.youtube.com/watch?v=1": "",
+    "https://youtu.be/1": "",
+    "https://example.invalid/a": "schema.file_uri",
+    "": "schema.file_uri",
+}
+
+
+def blob(data, mime_type):
+    return {"contents": contents(inlineData={"data": data, "mimeType": mime_type})}
+
+
+def file(uri):
+    return {"contents": contents(fileData={"fileUri": uri, "mimeType": "a/b"})}
+
+
 @pytest.mark.parametrize(
-    ("request_", "cells", "rules"),
+    "request_, cells, rules",
     [
         ({"contents": contents(text="{{ x }}")}, ["a", "", " "], ["", "schema.empty_text", ""]),
         ({"contents": contents(text="a{{ x }}")}, ["a", ""], ["", ""]),
-        ({"contents": [{"role": "{{ x }}", "parts": [{"text": "a"}]}]}, ["user", "model", "system"], ["", "", "schema.role"]),
+        ({"contents": [{"role": "{{ x }}"}]}, ["user", "model", "system"], ["", "", "schema.role"]),
+        (file("{{ x }}"), list(URIS), list(URIS.values())),
+        (file("gs://b/{{ x }}"), ["o", ""], ["", "schema.file_uri"]),
+        (blob("YQ==", "image/{{ x }}"), ["png", "a b"], ["", "schema.mime_type"]),
+        (blob("{{ x }}", "a/b"), ["YQ==", "?"], ["", "schema.base64"]),
         (
-            {"contents": contents(fileData={"fileUri": "{{ x }}", "mimeType": "a/b"})},
-            ["gs://b/o p", "gs://b", "https://www.youtube.com/watch?v=1", "https://youtu.be/1", "https://example.invalid/a", ""],
-            ["", "schema.file_uri", "", "", "schema.file_uri", "schema.file_uri"],
-        ),
-        ({"contents": contents(fileData={"fileUri": "gs://b/{{ x }}", "mimeType": "a/b"})}, ["o", ""], ["", "schema.file_uri"]),
-        ({"contents": contents(inlineData={"data": "YQ==", "mimeType": "image/{{ x }}"})}, ["png", "a b"], ["", "schema.mime_type"]),
-        ({"contents": contents(inlineData={"data": "{{ x }}", "mimeType": "a/b"})}, ["YQ==", "?"], ["", "schema.base64"]),
-        (
-            {"contents": contents(text="a"), "safetySettings": [{"category": "HARM_CATEGORY_{{ x }}", "threshold": "OFF"}]},
+            {"contents": HI, "safetySettings": [{"category": "HARM_CATEGORY_{{ x }}"}]},
             ["HARASSMENT", "RUDENESS"],
             ["", "schema.bad_enum"],
         ),
-        ({"contents": contents(text="a"), "labels": {"topic": "{{ x }}"}}, ["a-1", "A b"], ["", "schema.label"]),
-        ({"contents": contents(text="a"), "generationConfig": {"temperature": "{{ x }}"}}, [0, 9], ["", "schema.out_of_range"]),
-        ({"contents": contents(text="a"), "generationConfig": {"seed": "{{ x }}"}}, [1.0, 1.5], ["", "schema.wrong_type"]),
-        ({"contents": contents(text="a"), "generationConfig": {"seed": "{{ x }}"}}, [True, False], ["schema.wrong_type"] * 2),
-        ({"contents": contents(text="a"), "generationConfig": {"responseLogprobs": "{{ x }}"}}, [True, False], ["", ""]),
+        ({"contents": HI, "labels": {"topic": "{{ x }}"}}, ["a-1", "A b"], ["", "schema.label"]),
+        ({"contents": HI, "generationConfig": {"temperature": "{{ x }}"}}, [0, 9], ["", "schema.out_of_range"]),
+        ({"contents": HI, "generationConfig": {"seed": "{{ x }}"}}, [1.0, 1.5], ["", "schema.wrong_type"]),
+        ({"contents": HI, "generationConfig": {"seed": "{{ x }}"}}, [True, False], ["schema.wrong_type"] * 2),
+        ({"contents": HI, "generationConfig": {"responseLogprobs": "{{ x }}"}}, [True, False], ["", ""]),
         ({"contents": contents(functionCall={"name": "f", "args": {"text": "{{ x }}"}})}, ["", "a"], ["", ""]),
     ],
-)  # fmt: skip
+)
 def test_rules_for_what_varies(request_, cells, rules):
     assert rules_of(request_, cells) == rules
 

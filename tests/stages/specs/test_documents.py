@@ -5,7 +5,7 @@ from geminate.stages.specs.documents import read_document
 
 
 @pytest.mark.parametrize(
-    ("text", "value"),
+    "text, value",
     [
         ("no", "no"),
         ("on", "on"),
@@ -52,7 +52,7 @@ def test_every_value_knows_its_line():
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    "text, message",
     [
         ("a: 1\nb: 2\na: 3", "x:3: the key 'a' stands twice"),
         ('{"a": 1, "a": 2}', "x: the key 'a' stands twice"),

@@ -5,7 +5,7 @@ from geminate.stages.specs import Slot, Template, holds_slot, parse_text
 
 
 @pytest.mark.parametrize(
-    ("text", "pieces"),
+    "text, pieces",
     [
         ("", ()),
         ("no slot } }} here", ("no slot } }} here",)),
@@ -25,7 +25,7 @@ def test_texts_and_slots(text, pieces):
 
 
 @pytest.mark.parametrize(
-    ("source", "columns"),
+    "source, columns",
     [
         ("{{ a | upper }}", ("a",)),
         ("{{ a if b else c }}", ("a", "b", "c")),
@@ -44,7 +44,7 @@ def test_anything_else_in_braces_is_a_template_and_names_its_columns(source, col
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    "text, message",
     [
         ("{{", r"here: not a template: .*\{\{ '\{\{' \}\}"),
         ('{{"a": 1}}', "not a template"),

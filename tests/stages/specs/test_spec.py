@@ -29,7 +29,7 @@ def test_a_json_file_is_a_spec_too(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "message"),
+    "name, content, message",
     [
         ("missing.yaml", None, "missing.yaml: cannot be read"),
         ("latin.yaml", "model: ä".encode("latin-1"), "latin.yaml: the file is not UTF-8"),
@@ -117,7 +117,7 @@ def test_a_place_has_the_line_where_it_is_known():
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    "text, message",
     [
         ("", "a spec is a mapping"),
         ("[]", "a spec is a mapping"),

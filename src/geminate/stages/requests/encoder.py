@@ -26,10 +26,10 @@ _NULL = pa.scalar(None, TEXT)
 
 @dataclass(frozen=True, slots=True)
 class RequestBlock:
-    """The request lines of one record batch.
+    r"""The request lines of one record batch.
 
     Attributes:
-        lines: One for each row, ending in ``\\n``; null where the row is rejected. Their values buffer, without the
+        lines: One for each row, ending in ``\n``; null where the row is rejected. Their values buffer, without the
             nulls' empty ranges, is JSONL.
         violations: Why rows are rejected, by their position in the record batch; each has its path, but neither file,
             line nor key.

@@ -107,7 +107,7 @@ def unwrap(column: pa.Array) -> pa.Array:
 
 def is_string(data_type: pa.DataType) -> bool:
     """Whether it is text, however stored."""
-    return types.is_string(data_type) or types.is_large_string(data_type) or types.is_string_view(data_type)
+    return bool(types.is_string(data_type) or types.is_large_string(data_type) or types.is_string_view(data_type))
 
 
 def is_structured(data_type: pa.DataType) -> bool:
@@ -116,7 +116,7 @@ def is_structured(data_type: pa.DataType) -> bool:
 
 
 def _is_list(data_type: pa.DataType) -> bool:
-    return types.is_list(data_type) or types.is_large_list(data_type) or types.is_fixed_size_list(data_type)
+    return bool(types.is_list(data_type) or types.is_large_list(data_type) or types.is_fixed_size_list(data_type))
 
 
 def _is_worded(leaf: pa.DataType) -> bool:

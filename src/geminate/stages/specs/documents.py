@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NoReturn
+from typing import Any, NoReturn
 
 import yaml
 
@@ -28,7 +28,7 @@ _NULLS = {"", "~"}
 class _Loader(yaml.SafeLoader):
     """Finds only JSON's own scalars in plain text; an explicit tag overrules it, and is refused later."""
 
-    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - PyYAML's own way to begin without any.
 
 
 for _kind, _pattern, _starts in (

@@ -122,12 +122,14 @@ def _slot(token: re.Match[str]) -> Slot:
 
 def open_environment() -> minijinja.Environment:
     """A new Jinja environment as templates are meant: nothing escaped, nulls undefined, steps counted."""
-    return minijinja.Environment(
+    environment: minijinja.Environment = minijinja.Environment(  # type: ignore[call-overload]
+        # Its stubs do not know this behaviour yet: undefined values can be tested, and not printed.
         undefined_behavior="semi_strict",
         fuel=MAX_TEMPLATE_STEPS,
         keep_trailing_newline=True,
         auto_escape_callback=lambda _name: False,
     )
+    return environment
 
 
 def _parse_template(source: str, where: str) -> Piece:

@@ -49,7 +49,9 @@ class Spec:
         object.__setattr__(self, "request", self._read_request())
         object.__setattr__(self, "defaults", self._read_defaults())
         if isinstance(self.answer, str):
-            raise SpecError("the answer schema is a text", where=self.place("$.answer"), remedy="give the schema itself")
+            raise SpecError(
+                "the answer schema is a text", where=self.place("$.answer"), remedy="give the schema itself"
+            )
         try:
             self._encode()
         except UnicodeEncodeError as error:
