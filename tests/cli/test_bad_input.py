@@ -64,7 +64,7 @@ def test_a_request_in_a_spec_has_an_unknown_field(geminate, prompts, tmp_path):
 
 
 def test_a_prompt_file_is_not_there(geminate, prompts):
-    assert_told(geminate("build", "promts.csv", *SPEC, "--out", "run"), 5, "promts.csv", "prompts.csv")
+    assert_told(geminate("build", "promts.csv", *SPEC, "--out", "run"), 5, "promts.csv", prompts.name)
 
 
 def test_the_run_exists(geminate, prompts):
@@ -114,7 +114,7 @@ def test_a_command_is_misspelt(geminate):
     assert "collect" in finished.err
 
 
-def test_an_error_is_one_json_document_when_asked(geminate, prompts):
+def test_an_error_is_one_json_document_when_asked(geminate):
     finished = geminate("build", "none.csv", *SPEC, "--out", "run", "--json")
     assert finished.code == 5
     assert finished.err == ""

@@ -3,6 +3,7 @@ import sys
 
 import pytest
 
+COMMANDS = ["build", "check", "submit", "status", "wait", "cancel", "collect", "join", "run", "verify", "emulate"]
 SHOW = "; import sys; print([m for m in sys.modules if m.split('.')[0] in ('google', 'polars')])"
 
 
@@ -12,13 +13,14 @@ def test_importing_loads_neither_google_nor_polars(code):
 
 
 def test_help_loads_neither_google_nor_polars():
-    code = "import sys; sys.argv = ['geminate', '--help']\nfrom geminate.cli import main\ntry: main()\nexcept SystemExit: pass\n"
+    code = "import sys; sys.argv = ['geminate', '--help']\nfrom geminate.cli import main\n"
+    code += "try: main()\nexcept SystemExit: pass\n"
     shown = subprocess.check_output([sys.executable, "-c", code + SHOW.removeprefix("; ")], text=True)
     assert "Exit codes" in shown
     assert shown.strip().endswith("[]")
 
 
-@pytest.mark.parametrize("command", "build check submit status wait cancel collect join run verify emulate".split())
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(geminate, command):
     finished = geminate(command, "--help")
     assert finished.code == 0

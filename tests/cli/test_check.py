@@ -1,0 +1,45 @@
+import json
+
+import pytest
+
+GOOD = '{"key":"a","request":{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}}\n'
+BAD = '{"key":"b","request":{"contents":[{"role":"robot","parts":[{"text":"hi"}]}],"tools":[{"googleSearch":{}}]}}\n'
+
+
+def test_good_lines_pass(geminate, tmp_path):
+    (tmp_path / "requests.jsonl").write_text(GOOD)
+    finished = geminate("check", "requests.jsonl")
+    assert (finished.code, finished.out) == (0, "")
+
+
+def test_each_violation_is_one_json_line_with_its_place(geminate, tmp_path):
+    (tmp_path / "requests.jsonl").write_text(GOOD + BAD)
+    finished = geminate("check", "requests.jsonl", "--json")
+    assert finished.code == 5
+    found = [json.loads(line) for line in finished.out.splitlines()]
+    assert {violation["rule"] for violation in found} == {"schema.role", "import.empty_object"}
+    for violation in found:
+        assert set(violation) == {"file", "line", "key", "path", "rule", "message"}
+        assert (violation["file"], violation["line"], violation["key"]) == ("requests.jsonl", 2, "b")
+
+
+def test_a_person_reads_the_same_in_words(geminate, tmp_path):
+    (tmp_path / "requests.jsonl").write_text(BAD)
+    finished = geminate("check", "requests.jsonl")
+    assert finished.code == 5
+    assert "requests.jsonl:1 (key b)" in finished.out
+    assert "schema.role" in finished.out
+    assert "2 violations" in finished.err
+
+
+def test_rules_of_the_importer_do_not_hold_for_bigquery(geminate, tmp_path):
+    (tmp_path / "requests.jsonl").write_text(BAD.replace("robot", "user"))
+    assert geminate("check", "requests.jsonl", "--for-bigquery").code == 0
+
+
+@pytest.mark.parametrize("name", ["folder", "none.jsonl"])
+def test_what_is_not_there_is_said(geminate, tmp_path, name):
+    (tmp_path / "folder").mkdir()
+    finished = geminate("check", name)
+    assert finished.code == 5
+    assert name in finished.err
