@@ -1,0 +1,155 @@
+"""Predictions of any origin, through the public function and the side files."""
+
+import json
+
+import polars as pl
+import pyarrow as pa
+import pytest
+
+import geminate as gm
+from geminate.errors import InputError, UsageError
+from geminate.pipeline.join import JoinSettings, open_join
+from geminate.pipeline.outputs import write_joined
+
+
+def request(text):
+    return {"contents": [{"role": "user", "parts": [{"text": text}]}]}
+
+
+def prediction(text, *, answer="yes", **siblings):
+    candidate = {"content": {"role": "model", "parts": [{"text": answer}]}, "finishReason": "STOP"}
+    return {**siblings, "request": request(text), "status": "", "response": {"candidates": [candidate]}}
+
+
+def write_lines(path, lines):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(line if isinstance(line, str) else json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+def outcomes(rows, column="key"):
+    return [(row[column], row["gemini_outcome"], row["gemini_text"]) for row in rows.read_all().to_pylist()]
+
+
+PROMPTS = [{"key": "a", "word": "one"}, {"key": "b", "word": "two"}, {"key": "c", "word": "three"}]
+SPEC = gm.Spec.from_prompt("gemini-3.5-flash", "Say {{ word }}")
+
+
+def test_rows_come_in_the_order_of_the_prompts(tmp_path):
+    path = write_lines(
+        tmp_path / "p.jsonl", [prediction("x", key="c", answer="3"), prediction("x", key="a", answer="1")]
+    )
+    rows = gm.join(PROMPTS, path)
+    assert outcomes(rows) == [("a", "ok", "1"), ("b", "missing", None), ("c", "ok", "3")]
+    assert rows.report.outcomes == {"ok": 2, "missing": 1}
+    assert rows.report.imbalances() == []
+
+
+def test_any_arrow_data_is_a_prompt_set_and_any_arrow_reader_takes_the_rows(tmp_path):
+    path = write_lines(tmp_path / "p.jsonl", [prediction("x", key="a")])
+    frame = pl.DataFrame(PROMPTS)
+    assert pl.DataFrame(gm.join(frame, path))["gemini_outcome"].to_list() == ["ok", "missing", "missing"]
+    reader = pa.RecordBatchReader.from_stream(gm.join(frame.to_arrow(), path))
+    assert reader.read_all().num_rows == 3
+
+
+def test_a_spec_lets_predictions_without_a_key_find_their_prompt(tmp_path):
+    lines = [prediction("Say three", answer="3"), prediction("Say one", answer="1")]
+    rows = gm.join(PROMPTS, write_lines(tmp_path / "p.jsonl", lines), SPEC)
+    assert outcomes(rows) == [("a", "ok", "1"), ("b", "missing", None), ("c", "ok", "3")]
+
+
+def test_predictions_without_a_key_or_a_spec_are_refused(tmp_path):
+    path = write_lines(tmp_path / "p.jsonl", [prediction("Say one")])
+    with pytest.raises(UsageError, match="no key"):
+        gm.join(PROMPTS, path)
+    with pytest.raises(InputError, match="no member 'key'"):
+        gm.join(PROMPTS, path, by="key")
+
+
+def test_two_swapped_keys_are_reported(tmp_path):
+    lines = [prediction("Say one", key="b"), prediction("Say two", key="a"), prediction("Say three", key="c")]
+    rows = gm.join(PROMPTS, write_lines(tmp_path / "p.jsonl", lines), SPEC)
+    assert [outcome for _, outcome, _ in outcomes(rows)] == ["ok", "ok", "ok"]
+    assert rows.report.suspects == 2
+
+
+@pytest.mark.parametrize("name", ["key", "custom_id"])
+def test_request_lines_are_a_left_side(tmp_path, name):
+    sent = [{name: key, "note": n, "request": request(key)} for n, key in enumerate("xyz")]
+    requests = write_lines(tmp_path / "requests.jsonl", sent)
+    lines = [prediction(key, **{name: key}, answer=key.upper()) for key in "zx"]
+    rows = gm.join(requests, write_lines(tmp_path / "p.jsonl", lines))
+    assert rows.schema.names[:2] == [name, "note"]
+    assert outcomes(rows, name) == [("x", "ok", "X"), ("y", "missing", None), ("z", "ok", "Z")]
+
+
+def test_request_lines_without_siblings_are_joined_by_request_and_numbered(tmp_path):
+    requests = write_lines(tmp_path / "requests.jsonl", [{"request": request(text)} for text in "xyx"])
+    lines = [prediction("x", answer="1"), prediction("y", answer="2"), prediction("x", answer="3")]
+    rows = gm.join(requests, write_lines(tmp_path / "p.jsonl", lines))
+    assert outcomes(rows) == [("r-000000001", "ok", "1"), ("r-000000002", "ok", "2"), ("r-000000003", "ok", "3")]
+
+
+def test_a_key_that_travelled_with_a_prefix_comes_back_as_it_was(tmp_path):
+    path = write_lines(tmp_path / "p.jsonl", [prediction("x", key="k:007"), prediction("x", key="8")])
+    rows = gm.join([{"key": "007"}, {"key": "8"}], path)
+    assert [outcome for _, outcome, _ in outcomes(rows)] == ["ok", "ok"]
+
+
+def test_a_passed_through_column_can_be_the_key(tmp_path):
+    path = write_lines(tmp_path / "p.jsonl", [prediction("x", id="b", key="other")])
+    rows = gm.join([{"id": "a"}, {"id": "b"}], path, key="id", by="column")
+    assert outcomes(rows, "id") == [("a", "missing", None), ("b", "ok", "yes")]
+
+
+def test_predictions_alone_are_read_in_file_order_with_their_siblings(tmp_path):
+    rows = gm.read_predictions(write_lines(tmp_path / "p.jsonl", [prediction("x", n=2), prediction("x", n=1)]))
+    assert [row["n"] for row in rows.read_all().to_pylist()] == [2, 1]
+    assert rows.report.outcomes == {"ok": 2}
+
+
+def test_finished_files_win_over_what_was_written_while_the_job_ran(tmp_path):
+    write_lines(tmp_path / "out/prediction-model-1/predictions.jsonl", [prediction("x", key="a", answer="final")])
+    write_lines(tmp_path / "out/incremental_predictions/0.jsonl", [prediction("x", key="a", answer="early")])
+    assert outcomes(gm.join(PROMPTS[:1], tmp_path / "out")) == [("a", "ok", "final")]
+    (tmp_path / "out/prediction-model-1/predictions.jsonl").unlink()
+    assert outcomes(gm.join(PROMPTS[:1], tmp_path / "out")) == [("a", "ok", "early")]
+
+
+def test_lines_of_no_prompt_and_lines_that_are_none_go_to_their_side_files(tmp_path):
+    lines = [prediction("x", key="a"), prediction("x", key="zz"), '{"key": "b", \n', "\n", prediction("x", key="a")]
+    path = write_lines(tmp_path / "p.jsonl", lines)
+    out = tmp_path / "rows.jsonl"
+    joined = write_joined(open_join(PROMPTS, [str(path)], None, JoinSettings()), out)
+    assert (joined.rows, joined.used, joined.duplicates, joined.orphans, joined.unreadable) == (3, 1, 1, 1, 1)
+    (orphan,) = map(json.loads, (tmp_path / "rows.jsonl.orphans.jsonl").read_text().splitlines())
+    assert (orphan["file"], orphan["line"], orphan["key"]) == (str(path), 2, "zz")
+    (unreadable,) = map(json.loads, (tmp_path / "rows.jsonl.unreadable.jsonl").read_text().splitlines())
+    assert (unreadable["line"], unreadable["key"], unreadable["raw"]) == (3, "b", '{"key": "b", ')
+    assert path.read_bytes()[unreadable["offset"] :].startswith(unreadable["raw"].encode())
+    manifest = json.loads((tmp_path / "rows.jsonl.manifest.json").read_text())
+    assert manifest["outcomes"] == {"ok": 1, "missing": 2}
+
+
+def test_answers_are_held_against_the_schema_and_typed(tmp_path):
+    answer = {"type": "object", "properties": {"score": {"type": "integer", "maximum": 7}}, "required": ["score"]}
+    spec = gm.Spec.from_prompt("gemini-3.5-flash", "Say {{ word }}", answer=answer)
+    lines = [
+        prediction("Say one", key="a", answer='{"score": 3}'),
+        prediction("Say two", key="b", answer='{"score": 9}'),
+    ]
+    rows = gm.join(PROMPTS[:2], write_lines(tmp_path / "p.jsonl", lines), spec).read_all().to_pylist()
+    assert [(row["gemini_outcome"], row["gemini_answer"]) for row in rows] == [
+        ("ok", {"score": 3}),
+        ("invalid_answer", None),
+    ]
+    assert "9" in rows[1]["gemini_error_message"]
+
+
+def test_a_prompt_column_with_the_prefix_is_a_clash_that_another_prefix_mends(tmp_path):
+    path = write_lines(tmp_path / "p.jsonl", [prediction("x", key="a")])
+    prompts = [{"key": "a", "gemini_text": "mine"}]
+    with pytest.raises(UsageError, match="gemini_text"):
+        gm.join(prompts, path)
+    assert gm.join(prompts, path, prefix="p_").read_all()["p_outcome"].to_pylist() == ["ok"]
