@@ -162,7 +162,7 @@ def _markdown(stem: str, document: dict) -> str:
     head = [
         f"# {stem}",
         "",
-        f"Scale {document['scale']:g}, {document['repeat']} rounds. Load of the machine before: {document['load']:.1f}.",
+        f"Scale {document['scale']:g}, {document['repeat']} rounds. Load before: {document['load']:.1f}.",
         f"{machine['cores']} cores, {machine['memory_gb']} GB, {machine['system']}, Python {machine['python']}.",
         f"{versions}.",
         "",

@@ -43,9 +43,9 @@ def make_texts(cell_bytes: int, escapes: float, foreign: float = 0.01) -> list[s
     def iter_words() -> Iterator[str]:
         while True:
             word = chance.choice(words)
-            if chance.random() < escapes * 3:
+            if chance.random() < escapes * 5:
                 word = chance.choice(('"{}"', "{}.\n", "{},\n")).format(word)
-            yield chance.choice(FOREIGN) if chance.random() < foreign * 3 else word
+            yield chance.choice(FOREIGN) if chance.random() < foreign * 2 else word
 
     pool = " ".join(word for word, _ in zip(iter_words(), range(60_000), strict=False))
     starts = [chance.randrange(len(pool) - cell_bytes) for _ in range(TOTAL_BYTES // cell_bytes)]

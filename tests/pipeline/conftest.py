@@ -88,7 +88,9 @@ def built(tmp_path):
     for name in names:
         folder.requests_path(name).write_bytes(b'{"key":"a","request":{}}\n')
     shards = tuple(ShardRecord(name, 1, 25, "0" * 64, 1) for name in names)
-    manifest = Manifest("0", "", "run1", "gemini-3.5-flash", "f", PromptsRecord(2, 0, "", ()), "key", True, shards, ())
+    manifest = Manifest(
+        "0", "", "run1", "gemini-3.5-flash", "f", PromptsRecord(2, 0, "", ()), "key", True, (), shards, ()
+    )
     attempts = [Attempt(f"run1-{name}-1", name, 1, "planned") for name in names]
     Ledger.create(folder.path, {"run_id": "run1"}, attempts)
     return folder, manifest

@@ -41,5 +41,10 @@ def test_the_cut_does_not_depend_on_the_record_batches(sizes, limits, cuts):
     assert assign(limits, pieces) == assign(limits, [sizes])
 
 
+def test_no_shard_is_without_lines_unless_there_are_none():
+    assert assign(ShardLimits(5, 10), [[20, 0, 20, 0, 0, 20]]) == [0, 0, 1, 1, 1, 2]
+    assert assign(ShardLimits(5, 10), [[0, 20, 0], [0, 20]]) == [0, 0, 0, 0, 1]
+
+
 def test_a_rejected_row_stays_with_the_row_before_it():
     assert assign(ShardLimits(2, 100), [[5, 5, 0, 0, 5]]) == [0, 0, 0, 0, 1]

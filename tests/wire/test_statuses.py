@@ -67,14 +67,16 @@ def test_no_text_raises_and_none_is_lost(text):
     assert decode_status(text).message or not text.strip()
 
 
-@given(
-    st.dictionaries(
-        st.sampled_from(["code", "message", "status", "error", "details"]),
-        st.recursive(
-            st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-            lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-        ),
-    )
+bodies = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(st.sampled_from(["code", "message", "status", "error"]), inner, max_size=3)
+    ),
+    max_leaves=6,
 )
+
+
+@given(st.dictionaries(st.sampled_from(["code", "message", "status", "error", "details"]), bodies))
 def test_no_error_object_raises(body):
     decode_error(body)

@@ -71,6 +71,7 @@ def built_sentences(run_path: Path, manifest: Manifest) -> list[str]:
     sentences = [
         f"{rows:,} requests in {shards} {'shard' if shards == 1 else 'shards'}, {size_bytes:,} bytes: {run_path}"
     ]
+    sentences += [f"the answer schema: {note}" for note in manifest.notes]
     if manifest.prompts.rejected:
         sentences.append(f"{manifest.prompts.rejected:,} prompts rejected; {run_path / 'violations.jsonl'} says why")
     return sentences

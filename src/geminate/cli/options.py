@@ -182,10 +182,9 @@ def take_build_options(options: dict[str, Any]) -> BuildOptions:
 def take_prompts(sources: tuple[str, ...], where: Where | None, options: dict[str, Any]) -> Prompts:
     """The prompts of the PROMPTS arguments; their options are taken out of ``options``."""
     from geminate.connect import Where, open_store
-    from geminate.formats.prompts import open_prompts
+    from geminate.pipeline.opening import as_prompts
 
-    store = open_store(where or Where()) if any(source.startswith("gs://") for source in sources) else None
-    return open_prompts(list(sources), options=take_prompt_options(options), store=store)
+    return as_prompts(list(sources), take_prompt_options(options), lambda: open_store(where or Where()))
 
 
 def take_target(options: dict[str, Any]) -> Target | None:

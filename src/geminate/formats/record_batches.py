@@ -53,7 +53,7 @@ def iter_packed(parts: Iterable[Numbered], max_rows: int, max_bytes: int) -> Ite
     pending: list[Numbered] = []
     rows = size = 0
     for part in parts:
-        for piece in _iter_halved(part, max_rows, max_bytes):
+        for piece in _iter_bounded(part, max_rows, max_bytes):
             piece_size = piece.record_batch.nbytes
             if pending and (rows + piece.record_batch.num_rows > max_rows or size + piece_size > max_bytes):
                 yield _joined(pending)
@@ -65,15 +65,15 @@ def iter_packed(parts: Iterable[Numbered], max_rows: int, max_bytes: int) -> Ite
         yield _joined(pending)
 
 
-def _iter_halved(part: Numbered, max_rows: int, max_bytes: int) -> Iterator[Numbered]:
+def _iter_bounded(part: Numbered, max_rows: int, max_bytes: int) -> Iterator[Numbered]:
     rows = part.record_batch.num_rows
-    if rows <= 1 or (rows <= max_rows and part.record_batch.nbytes <= max_bytes):
-        if rows:
-            yield part
-        return
-    middle = rows // 2
-    yield from _iter_halved(part.slice(0, middle), max_rows, max_bytes)
-    yield from _iter_halved(part.slice(middle, rows), max_rows, max_bytes)
+    if rows > max_rows:
+        for start in range(0, rows, max_rows):
+            yield from _iter_bounded(part.slice(start, min(start + max_rows, rows)), max_rows, max_bytes)
+    elif rows > 1 and part.record_batch.nbytes > max_bytes:
+        yield from _iter_bounded(part, rows // 2, max_bytes)
+    elif rows:
+        yield part
 
 
 def _joined(parts: list[Numbered]) -> Numbered:

@@ -22,7 +22,6 @@ class _Extent:
 
     start: int
     nbytes: int
-    schema: pa.Schema
 
 
 class RecordSpool:
@@ -80,7 +79,11 @@ class RecordSpool:
                 self._room += kept.nbytes
 
     def _write(self, batch: pa.RecordBatch) -> _Extent:
-        message = batch.serialize()
+        # A stream carries dictionaries too, which a bare message does not.
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, batch.schema) as stream:
+            stream.write_batch(batch)
+        message = sink.getvalue()
         with room_left(tempfile.gettempdir(), "set TMPDIR to a larger folder"):
             if self._file is None:
                 self._file = tempfile.TemporaryFile(prefix="geminate-", buffering=0)  # noqa: SIM115 - `close` ends it.
@@ -88,7 +91,7 @@ class RecordSpool:
             rest = memoryview(message)
             while rest:
                 rest = rest[self._file.write(rest) :]
-        extent = _Extent(self._end, message.size, batch.schema)
+        extent = _Extent(self._end, message.size)
         self._end += message.size
         return extent
 
@@ -99,4 +102,5 @@ class RecordSpool:
         rest = memoryview(message)
         while rest:
             rest = rest[self._file.readinto(rest) :]  # type: ignore[attr-defined]
-        return pa.ipc.read_record_batch(pa.py_buffer(message), extent.schema)
+        with pa.ipc.open_stream(pa.py_buffer(message)) as stream:
+            return stream.read_next_batch()

@@ -36,7 +36,7 @@ from geminate.pipeline.folder import (
 from geminate.pipeline.overlap import iter_ahead
 from geminate.pipeline.progress import Notify, Progress, silent
 from geminate.pipeline.shard_files import ShardFiles
-from geminate.pipeline.templates import LineGuard, compile_spec
+from geminate.pipeline.templates import LineGuard, answer_notes, compile_spec
 from geminate.stages.keys import KeyColumn, KeyRegister, choose_key, find_duplicate
 from geminate.stages.requests import RequestEncoder
 from geminate.stages.shards import ShardCutter, ShardLimits
@@ -94,6 +94,8 @@ def build_run(
     with _new_folder(run_path) as folder:
         builder = _Builder(prompts, key, encoder, options, notify)
         files = builder.write(folder)
+        if not builder.rows:
+            raise PromptError("there are no prompts", where=", ".join(source.uri for source in prompts.identity))
         spec_file = folder.write_json(SPEC_NAME, spec.to_document())
         violations_file = FileRecord(VIOLATIONS_NAME, hash_file(folder.path / VIOLATIONS_NAME))
         sources = tuple(SourceRecord(s.uri, s.size_bytes, s.crc32c) for s in prompts.identity)
@@ -106,6 +108,7 @@ def build_run(
             prompts=PromptsRecord(builder.rows, builder.rejected, prompts.selection, sources),
             key=key.name,
             key_generated=key.generated,
+            notes=answer_notes(spec),
             shards=tuple(files.shards),
             files=(spec_file, violations_file, *files.files),
         )

@@ -68,6 +68,7 @@ class Manifest(msgspec.Struct, frozen=True):
     prompts: PromptsRecord
     key: str
     key_generated: bool
+    notes: tuple[str, ...]
     shards: tuple[ShardRecord, ...]
     files: tuple[FileRecord, ...]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice
@@ -12,16 +12,15 @@ from typing import Any, Literal
 import msgspec
 import pyarrow as pa
 
-from geminate.connect import Where, open_store
 from geminate.errors import InputError, UsageError
 from geminate.formats.line_files import LineFile, find_line_files
-from geminate.formats.prompts import PromptOptions, open_prompts
+from geminate.formats.prompts import PromptOptions
 from geminate.formats.record_spool import RecordSpool
 from geminate.pipeline.lefts import KEY_NAMES, Left, holds_requests, open_prompt_side, open_request_side
+from geminate.pipeline.opening import OpenStore, as_prompts, default_store
 from geminate.pipeline.outputs import OnStray, OpenRows, RowStream, check_balance, drop
 from geminate.pipeline.predictions import find_predictions, iter_decoded
 from geminate.pipeline.templates import read_answer
-from geminate.ports import ObjectStore
 from geminate.stages.alone import LonePredictions
 from geminate.stages.join import Joiner, JoinOptions
 from geminate.stages.reading import ReadOptions
@@ -30,7 +29,6 @@ from geminate.wire.lines import iter_line_blocks
 from geminate.wire.tables import DEFAULT_PREFIX
 
 By = Literal["auto", "key", "request", "column"]
-OpenStore = Callable[[], ObjectStore]
 
 _PEEKED_LINES = 1000
 
@@ -146,10 +144,13 @@ class JoinedRows:
 
 
 def open_join(
-    prompts: Any, predictions: Sequence[str], spec: Spec | None, settings: JoinSettings, store: OpenStore | None = None
+    prompts: Any,
+    predictions: Sequence[str],
+    spec: Spec | None,
+    settings: JoinSettings,
+    store: OpenStore = default_store,
 ) -> OpenRows:
     """The joined rows, still to be made; what is wrong before the first row is raised here."""
-    store = store or _default_store
     left = _open_left(prompts, spec, settings, store)
     files = find_predictions(predictions, store)
     key_name, files = _find_key(files, left.key_names, settings)
@@ -165,10 +166,10 @@ def open_join(
 
 
 def open_alone(
-    predictions: Sequence[str], spec: Spec | None, settings: JoinSettings, store: OpenStore | None = None
+    predictions: Sequence[str], spec: Spec | None, settings: JoinSettings, store: OpenStore = default_store
 ) -> OpenRows:
     """The predictions alone, still to be read."""
-    files = find_predictions(predictions, store or _default_store)
+    files = find_predictions(predictions, store)
     names = (settings.key,) if settings.key else KEY_NAMES
     key_name, files = _find_key(files, names, settings)
     reading = ReadOptions(
@@ -212,7 +213,7 @@ def _open_left(prompts: Any, spec: Spec | None, settings: JoinSettings, store: O
     files = _request_files(prompts, store)
     if files:
         return open_request_side(files, settings.key)
-    opened = open_prompts(prompts, options=settings.prompts, store=store() if _is_remote(prompts) else None)
+    opened = as_prompts(prompts, settings.prompts, store)
     return open_prompt_side(opened, settings.key, None if settings.by in {"key", "column"} else spec)
 
 
@@ -274,14 +275,5 @@ def _wanted_fingerprints(left: Left, key_name: str | None, settings: JoinSetting
     return "none"
 
 
-def _is_remote(prompts: Any) -> bool:
-    names: Iterable[Any] = [prompts] if isinstance(prompts, str) else prompts if isinstance(prompts, list) else []
-    return any(isinstance(name, str) and name.startswith("gs://") for name in names)
-
-
 def _names(predictions: str | Path | Sequence[str | Path]) -> list[str]:
     return [str(predictions)] if isinstance(predictions, str | Path) else [str(name) for name in predictions]
-
-
-def _default_store() -> ObjectStore:
-    return open_store(Where())

@@ -8,8 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from geminate.connect import Where, open_store
-from geminate.formats.prompts import Prompts, open_prompts
+from geminate.formats.prompts import Prompts
+from geminate.pipeline.opening import as_prompts
 from geminate.pipeline.templates import LineGuard, compile_spec
 from geminate.stages.keys import choose_key
 from geminate.stages.requests import RequestBlock
@@ -31,14 +31,6 @@ def build(prompts: Any, spec: Spec, *, key: str | None = None) -> RequestLines:
         SpecError: The spec does not fit them.
     """
     return RequestLines(as_prompts(prompts), spec, key)
-
-
-def as_prompts(prompts: Any) -> Prompts:
-    """The prompts, opened if they are not yet."""
-    if isinstance(prompts, Prompts):
-        return prompts
-    store = open_store(Where()) if isinstance(prompts, str) and prompts.startswith("gs://") else None
-    return open_prompts(prompts, store=store)
 
 
 class RequestLines:

@@ -6,15 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from geminate.adapters.system import SystemClock
 from geminate.connect import Outside, open_outside, open_store
 from geminate.errors import TransientError
-from geminate.formats.prompts import Prompts
 from geminate.ledger import Attempt, Ledger
 from geminate.pipeline.build import BuildOptions, build_run
 from geminate.pipeline.collect import CollectOptions, Collector
 from geminate.pipeline.folder import Manifest, RunFolder
+from geminate.pipeline.opening import as_prompts
 from geminate.pipeline.outputs import Joined
 from geminate.pipeline.progress import Notify, silent
 from geminate.pipeline.submit import DOUBT_GRACE_S, Stager, SubmitOptions, Submitter
@@ -52,7 +53,7 @@ class Run:
     def create(
         cls,
         path: str | Path,
-        prompts: Prompts,
+        prompts: Any,
         spec: Spec,
         options: BuildOptions | None = None,
         notify: Notify = silent,
@@ -64,7 +65,7 @@ class Run:
             SpecError: The spec does not fit them.
             TargetError: The folder exists.
         """
-        manifest = build_run(prompts, spec, Path(path), options, notify)
+        manifest = build_run(as_prompts(prompts), spec, Path(path), options, notify)
         return cls(RunFolder(Path(path)), manifest, SystemClock())
 
     @classmethod

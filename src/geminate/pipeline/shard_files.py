@@ -130,7 +130,9 @@ class _HashedFile:
 
 
 def _values(lines: pa.Array) -> memoryview:
-    # The values buffer of the lines is the file; nulls take no bytes of it.
+    # The values buffer of the lines is the file; nulls may have bytes in it that nobody should see.
+    if lines.null_count:
+        lines = lines.drop_null()
     _, offsets, values = lines.buffers()
     width = np.int64 if pa.types.is_large_string(lines.type) else np.int32
     ends = np.frombuffer(offsets, width)[lines.offset : lines.offset + len(lines) + 1]

@@ -39,6 +39,12 @@ def compile_spec(spec: Spec, schema: pa.Schema) -> RequestEncoder:
     return encoder
 
 
+def answer_notes(spec: Spec) -> tuple[str, ...]:
+    """What of the answer schema the model will not be told, and why, a sentence each."""
+    answer = read_answer(spec)
+    return answer.convert().notes if answer else ()
+
+
 class LineGuard:
     """Checks whole lines where cells bring JSON of their own, and rejects those that break a rule."""
 

@@ -205,11 +205,8 @@ class Joiner:
 
     def _no_predictions(self) -> pa.RecordBatch:
         fields = [field for field in self._options.reading.schema if field.name not in _DROPPED]
-        return (
-            pa.schema([*fields, pa.field("row", pa.int64()), pa.field("origin", pa.int32())])
-            .empty_table()
-            .to_batches()[0]
-        )
+        places = [pa.field("row", pa.int64()), pa.field("origin", pa.int32())]
+        return pa.RecordBatch.from_pylist([], schema=pa.schema([*fields, *places]))
 
     def _without_strangers(self, predictions: pa.RecordBatch, prompts: PromptRange) -> pa.RecordBatch:
         """The predictions without those whose key only has the hash of their prompt's key."""
@@ -253,10 +250,12 @@ class Joiner:
 
 def _split(batch: pa.RecordBatch, places: npt.NDArray[Any]) -> Iterator[tuple[int, pa.RecordBatch]]:
     """The rows by place, in the order of the places, those of one place in their order."""
+    if not len(places):
+        return
     order = np.argsort(places, kind="stable")
     ordered = places[order]
     sorted_batch = batch.take(pa.array(order))
-    starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1]))) if len(ordered) else ordered
+    starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
     for start, end in zip(starts, [*starts[1:], len(ordered)], strict=True):
         yield int(ordered[start]), sorted_batch.slice(start, end - start)
 

@@ -60,7 +60,7 @@ class MatchIndex:
 
     def first_rows(self, groups: Rows) -> Rows:
         """The first row of each group; ``NO_ROW`` stays."""
-        places = groups if self._starts is None else self._starts[groups]
+        places = groups if self._starts is None else self._starts[:-1][groups]
         return np.where(groups == NO_ROW, NO_ROW, self._rows[places] if len(self._rows) else NO_ROW)
 
     def is_shared(self, groups: Rows) -> npt.NDArray[np.bool_]:

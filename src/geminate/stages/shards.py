@@ -50,21 +50,24 @@ class ShardCutter:
 
         A rejected row goes where the line before it went and counts for nothing.
         """
-        rows = np.concatenate([[0], np.cumsum(line_bytes > 0)])
-        sizes = np.concatenate([[0], np.cumsum(line_bytes, dtype=np.int64)])
-        start = 0
+        lines = np.flatnonzero(line_bytes)
+        ends = np.cumsum(line_bytes[lines], dtype=np.int64)
+        start = done = 0
         while start < len(line_bytes):
-            by_rows = np.searchsorted(rows, rows[start] + self._limits.max_rows - self._rows, side="right") - 1
-            by_bytes = (
-                np.searchsorted(sizes, sizes[start] + self._limits.max_shard_bytes - self._bytes, side="right") - 1
-            )
-            stop = max(min(int(by_rows), int(by_bytes), len(line_bytes)), start)
-            if stop == start and self._rows == 0:
-                stop = start + 1
+            fitting = self._count_fitting(ends, done)
+            stop = int(lines[done + fitting]) if done + fitting < len(lines) else len(line_bytes)
             if stop > start:
                 yield Slice(self._shard, start, stop)
-                self._rows += int(rows[stop] - rows[start])
-                self._bytes += int(sizes[stop] - sizes[start])
+            self._rows += fitting
+            self._bytes += int(ends[done + fitting - 1] - (ends[done - 1] if done else 0)) if fitting else 0
             if stop < len(line_bytes):
                 self._shard, self._rows, self._bytes = self._shard + 1, 0, 0
-            start = stop
+            start, done = stop, done + fitting
+
+    def _count_fitting(self, ends: Any, done: int) -> int:
+        """How many of the lines from ``done`` on fit into the open shard; one always fits into an empty shard."""
+        before = ends[done - 1] if done else 0
+        room = before + self._limits.max_shard_bytes - self._bytes
+        by_bytes = int(np.searchsorted(ends, room, side="right")) - done
+        fitting = min(max(by_bytes, 0), self._limits.max_rows - self._rows, len(ends) - done)
+        return 1 if fitting == 0 and self._rows == 0 and done < len(ends) else fitting

@@ -1,7 +1,7 @@
 import pytest
 
 from geminate.errors import SpecError
-from geminate.stages.specs import Slot, Template, holds_slot, parse_text
+from geminate.stages.specs import Slot, Template, parse_text
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,3 @@ def test_anything_else_in_braces_is_a_template_and_names_its_columns(source, col
 def test_what_cannot_be_meant_is_refused(text, message):
     with pytest.raises(SpecError, match=message):
         parse_text(text, "here")
-
-
-def test_strings_with_slots_are_told_from_those_without():
-    assert [holds_slot(text) for text in ("{{ a }}", "x{% if a %}{% endif %}", "{a} }} %}")] == [True, True, False]

@@ -127,13 +127,15 @@ def test_a_place_has_the_line_where_it_is_known():
         ("model: 3\nrequest: {}", "spec.yaml:1: .*name it, as text"),
         ("model: m\nrequest: []", "no mapping"),
         ("model: m\nrequest: just text", "the request is a text"),
-        ("model: m\nrequest: {}\nanswer: a.json", "answer schema is a text"),
+        ("model: m\nrequest: {}\nanswer: a.json", "the answer is a text"),
         ("model: m\nrequest: {}\ndefaults: [1]", "defaults are no mapping"),
         ("model: m\nrequest: {a: '{{ text }}'}\ndefaults: {txt: 1}", "'txt'; did you mean 'text'"),
         ("model: m\nrequest: {a: '{{ text }}'}\ndefaults: {text: ~}", "'text' is itself null"),
         ("model: m\nrequest:\n  a:\n    - '{{'", r"spec.yaml:4: \$.request.a\[0\]: not a template"),
         ('{"model": "m", "request": {"a": "\\ud800"}}', "surrogate"),
         ('{"model": "m", "request": {"a": 1e999}}', "not a JSON value"),
+        ('{"model": "m", "request": ' + '{"a":' * 900 + "1" + "}" * 901, "too deep"),
+        ('{"model": "m", "request": ' + '{"a":' * 120 + "1" + "}" * 121, "nested too deep"),
     ],
 )
 def test_what_is_wrong_is_refused_with_its_place(text, message):

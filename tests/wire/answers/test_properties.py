@@ -203,12 +203,12 @@ def convert(schema, form):
 @settings(max_examples=100, deadline=None)
 @given(SCHEMAS, st.sampled_from(FORMS))
 def test_whatever_is_converted_passes_the_import_rules(schema, form):
-    config = convert(schema, form).generation_config
+    members = convert(schema, form).generation_config
     shapes = {}
-    for path, shape in iter_shapes(config):
+    for path, shape in iter_shapes(members):
         assert all(name == "[]" or re.fullmatch(r"[A-Za-z_]\w*", name) for name in path)
         assert shapes.setdefault(path, shape) == shape, path
-    for node in iter_nodes(config):
+    for node in iter_nodes(members):
         assert node, "an empty object"
         assert "anyOf" not in node or list(node) == ["anyOf"]
         assert all(not isinstance(member, list) or None not in member for member in node.values())

@@ -79,6 +79,7 @@ class Column:
         members: The columns below, where an object was seen.
         folded: The members' names by their lower-case form.
         element: The column of an array's elements.
+        is_element: Whether it is one.
         null: The first null.
     """
 
@@ -86,6 +87,7 @@ class Column:
     members: dict[str, Column] = field(default_factory=dict)
     folded: dict[str, str] = field(default_factory=dict)
     element: Column | None = None
+    is_element: bool = False
     null: First | None = None
 
 
@@ -150,17 +152,13 @@ class Lattice:
         return made, found
 
     def _unite(self, mine: Column, theirs: Column, depth: int, found: list[Violation]) -> None:
+        found += _merge_nulls(mine, theirs)
         for kind, first in theirs.firsts.items():
             if kind not in mine.firsts:
                 found += _conflicts(mine, kind, first)
                 mine.firsts[kind] = first
-        if theirs.null is not None and mine.null is None:
-            mine.null = theirs.null
-            # Where their own array is the cause, they have said so.
-            if _ARRAY in mine.firsts and _ARRAY not in theirs.firsts:
-                found.append(_null_conflict(theirs.null, "null here", mine.firsts[_ARRAY], "an array"))
         if theirs.element is not None:
-            mine.element = mine.element or Column()
+            mine.element = mine.element or Column(is_element=True)
             self._unite(mine.element, theirs.element, depth, found)
         for name, column in theirs.members.items():
             below = mine.members.get(name)
@@ -195,24 +193,26 @@ class _Visit:
                     self.enter(below, member, at, depth + 1)
         elif isinstance(value, list):
             for index, element in enumerate(value):
-                column.element = column.element or Column()
+                column.element = column.element or Column(is_element=True)
                 self.enter(column.element, element, (path, index), depth)
 
     def _meet(self, column: Column, kind: str, path: Path) -> None:
         first = self._first(path)
         self.violations += _conflicts(column, kind, first)
         column.firsts[kind] = first
-        if kind == _ARRAY and _is_element(path):
+        if kind == _ARRAY and column.is_element:
             message = f"an array must not hold an array; put it into an object, {_TABLE_HINT}"
             self.violations.append(_violation("import.nested_array", message, first))
+        elif kind == _ARRAY and column.null is not None:
+            self.violations.append(_null_conflict(first, "an array here, but null", column.null))
 
     def _meet_null(self, column: Column, path: Path) -> None:
         column.null = first = self._first(path)
-        if _is_element(path):
+        if column.is_element:
             message = f"an array must not hold a null; leave it out, {_TABLE_HINT}"
             self.violations.append(_violation("import.null_in_array", message, first))
         elif _ARRAY in column.firsts:
-            self.violations.append(_null_conflict(first, "null here", column.firsts[_ARRAY], "an array"))
+            self.violations.append(_null_conflict(first, "null here, but an array", column.firsts[_ARRAY]))
 
     def _grow(self, column: Column, name: str, path: Path, depth: int) -> Column | None:
         made, found = self._lattice.grow(column, name, self._first(path), depth)
@@ -224,8 +224,6 @@ class _Visit:
 
 
 def _conflicts(column: Column, kind: str, first: First) -> list[Violation]:
-    if kind == _ARRAY and column.null is not None and not column.firsts:
-        return [_null_conflict(first, "an array here", column.null, "null")]
     if not column.firsts:
         return []
     other, seen = next(iter(column.firsts.items()))
@@ -233,13 +231,25 @@ def _conflicts(column: Column, kind: str, first: First) -> list[Violation]:
     return [_violation("import.type_conflict", message, first)]
 
 
-def _null_conflict(first: First, what: str, seen: First, other: str) -> Violation:
-    message = f"{what}, but {other} at {seen.path} of {seen.place}; leave the null member out, {_TABLE_HINT}"
+def _null_conflict(first: First, what: str, seen: First) -> Violation:
+    message = f"{what} at {seen.path} of {seen.place}; leave the null member out, {_TABLE_HINT}"
     return _violation("import.null_for_array", message, first)
 
 
-def _is_element(path: Path) -> bool:
-    return path is not None and isinstance(path[1], int)
+def _merge_nulls(mine: Column, theirs: Column) -> list[Violation]:
+    """Nulls in one set against arrays in the other, unless one of the sets has both and has said so itself."""
+    found = []
+    if not mine.is_element and not (_has_both(mine) or _has_both(theirs)):
+        if mine.null is not None and _ARRAY in theirs.firsts:
+            found.append(_null_conflict(theirs.firsts[_ARRAY], "an array here, but null", mine.null))
+        if theirs.null is not None and _ARRAY in mine.firsts:
+            found.append(_null_conflict(theirs.null, "null here, but an array", mine.firsts[_ARRAY]))
+    mine.null = mine.null or theirs.null
+    return found
+
+
+def _has_both(column: Column) -> bool:
+    return column.null is not None and _ARRAY in column.firsts
 
 
 def _is_new(rule: str, mine: Column, theirs: Column, name: str) -> bool:
@@ -252,8 +262,8 @@ def _brief(name: str) -> str:
 
 
 def _first_of(column: Column) -> First:
-    """Any place of the column or below; a path that only ever held nulls has none."""
-    return next((first for below in _iter_columns(column) for first in below.firsts.values()), First(Place(), ""))
+    """Where the path was first seen with a type, else with a null."""
+    return next(iter(column.firsts.values()), None) or column.null or First(Place(), "")
 
 
 def _iter_columns(column: Column) -> Iterator[Column]:

@@ -168,19 +168,13 @@ class _Compiler:
     def _type_of(self, slot: Slot, path: str) -> pa.DataType:
         """The slot's Arrow type; its column is read from now on."""
         place = self._spec.place(path)
-        names = self._schema.names
-        if names.count(slot.column) != 1:
-            trouble = "no column is" if slot.column not in names else "several columns are"
-            raise SpecError(f"{trouble} called {slot.column!r}{suggest(slot.column, names)}", where=place)
+        self._find_column(slot, place)
         data_type = _unwrapped(self._schema.field(slot.column).type)
         for name in slot.fields:
             known = [field.name for field in data_type] if types.is_struct(data_type) else []
             if name not in known:
-                raise SpecError(
-                    f"{slot.name!r} asks for {name!r}, which is no field there{suggest(name, known)}",
-                    where=place,
-                    remedy='write {{ columns["…"] }} for a column whose name has dots',
-                )
+                trouble = f"{slot.name!r} asks for {name!r}, which is no field there"
+                raise SpecError(f"{trouble}{suggest(name, known)}", where=place)
             data_type = _unwrapped(data_type.field(name).type)
         wordless = find_wordless(data_type)
         if wordless is not None:
@@ -189,6 +183,17 @@ class _Compiler:
             )
         self.columns[slot.column] = None
         return data_type
+
+    def _find_column(self, slot: Slot, place: str) -> None:
+        names = self._schema.names
+        if slot.column not in names:
+            remedy = f"there are {', '.join(names)}"
+            if slot.name in names:
+                remedy = f'write {{{{ columns["{slot.name}"] }}}}'
+            what = f"the prompts have no column {slot.column!r}{suggest(slot.column, names)}"
+            raise SpecError(what, where=place, remedy=remedy)
+        if names.count(slot.column) > 1:
+            raise SpecError(f"the prompts have several columns called {slot.column!r}", where=place)
 
 
 def _unwrapped(data_type: pa.DataType) -> pa.DataType:

@@ -1,6 +1,6 @@
 """The spec: the model, the request with its slots, the answer schema."""
 
-from geminate.stages.specs.slots import Piece, Slot, Template, holds_slot, open_environment, parse_text
+from geminate.stages.specs.slots import Piece, Slot, Template, open_environment, parse_text
 from geminate.stages.specs.spec import Spec, load_answer
 
-__all__ = ["Piece", "Slot", "Spec", "Template", "holds_slot", "load_answer", "open_environment", "parse_text"]
+__all__ = ["Piece", "Slot", "Spec", "Template", "load_answer", "open_environment", "parse_text"]

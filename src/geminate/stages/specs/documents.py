@@ -17,7 +17,9 @@ import yaml
 
 from geminate.errors import SpecError
 
-_MAX_DEPTH = 100
+MAX_DEPTH = 100
+"""How deep a spec may nest: far deeper than the service follows, and no stack runs out."""
+
 _MAX_VALUES = 100_000
 
 _TAG = "tag:yaml.org,2002:"
@@ -128,7 +130,7 @@ class _YamlReader:
         self.lines[path] = node.start_mark.line + 1
         self._count += 1
         # An alias can stand within itself, or multiply what it stands for.
-        if depth > _MAX_DEPTH or self._count > _MAX_VALUES:
+        if depth > MAX_DEPTH or self._count > _MAX_VALUES:
             raise SpecError("the document is nested too deep or its aliases grow too large", where=self._at(node))
         if isinstance(node, yaml.MappingNode):
             return self._read_mapping(node, path, depth)

@@ -73,11 +73,6 @@ class Template:
 Piece = str | Slot | Template
 
 
-def holds_slot(text: str) -> bool:
-    """Whether a row has a say in the string."""
-    return _MARKS.search(text) is not None
-
-
 def parse_text(text: str, where: str) -> tuple[Piece, ...]:
     """The string's pieces in order; a template is one piece. Texts are not empty, and no two stand in a row.
 

@@ -11,7 +11,7 @@ import msgspec
 
 from geminate.errors import SpecError
 from geminate.stages.checks.fields import Node, request_node
-from geminate.stages.specs.documents import Document, read_document
+from geminate.stages.specs.documents import MAX_DEPTH, Document, read_document
 from geminate.stages.specs.slots import Piece, Slot, parse_text
 from geminate.stages.specs.suggestions import suggest
 from geminate.wire.answers.sources import read_source
@@ -46,13 +46,11 @@ class Spec:
     def __post_init__(self) -> None:
         if not isinstance(self.model, str) or not self.model.strip():
             raise SpecError("the model is not named", where=self.place("$.model"), remedy="name it, as text")
-        object.__setattr__(self, "request", self._read_request())
-        object.__setattr__(self, "defaults", self._read_defaults())
         if isinstance(self.answer, str):
-            raise SpecError(
-                "the answer schema is a text", where=self.place("$.answer"), remedy="give the schema itself"
-            )
+            raise SpecError("the answer is a text", where=self.place("$.answer"), remedy="give the schema itself")
         try:
+            object.__setattr__(self, "request", self._read_request())
+            object.__setattr__(self, "defaults", self._read_defaults())
             self._encode()
         except UnicodeEncodeError as error:
             raise SpecError("a text holds half of a surrogate pair", where=self.origin) from error
@@ -156,10 +154,13 @@ class Spec:
             return self.request
         if not isinstance(self.request, Mapping):
             raise SpecError("the request is no mapping", where=where, remedy="write a GenerateContentRequest")
-        request = _in_camel_case(read_source(self.request, where), request_node())
+        request: dict[str, Any] = read_source(self.request, where)
+        if _depth_of(request) > MAX_DEPTH:
+            raise SpecError("the request is nested too deep", where=where)
+        request = _in_camel_case(request, request_node())
         for path, text in _iter_strings(request, "$.request"):
             parse_text(text, self.place(path))
-        return request  # type: ignore[no-any-return]
+        return request
 
     def _read_defaults(self) -> dict[str, Any]:
         where = self.place("$.defaults")
@@ -225,6 +226,11 @@ def _iter_strings(value: Any, path: str) -> Iterator[tuple[str, str]]:
     elif isinstance(value, list):
         for at, element in enumerate(value):
             yield from _iter_strings(element, f"{path}[{at}]")
+
+
+def _depth_of(value: Any) -> int:
+    members = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + max(map(_depth_of, members), default=0)
 
 
 def _in_camel_case(value: Any, node: Node | None) -> Any:

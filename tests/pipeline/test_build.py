@@ -1,0 +1,142 @@
+"""Builds through the public function: what stands in the folder, whatever the prompts were cut into."""
+
+import json
+import subprocess
+import sys
+
+import jsonschema
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from geminate.errors import PromptError, TargetError, TransientError
+from geminate.formats.prompts import PromptOptions, open_prompts
+from geminate.pipeline.build import BuildOptions, build_run
+from geminate.pipeline.folder import REJECT_COLUMN, RunFolder
+from geminate.pipeline.verify import iter_damages
+from geminate.stages.specs import Spec
+from geminate.wire.schemas import load_schema
+
+SPEC = Spec.from_prompt("gemini-3.5-flash", "Say {{ word }}")
+WORDS = pa.table({"key": [f"w{n}" for n in range(10)], "word": ["one", None, *(f"word {n}" for n in range(8))]})
+
+
+def build(path, table=WORDS, *, rows=65_536, **options):
+    prompts = open_prompts(table, options=PromptOptions(max_record_batch_rows=rows))
+    return build_run(prompts, SPEC, path, BuildOptions(**options))
+
+
+def lines(path, manifest):
+    texts = [RunFolder(path).requests_path(shard.name).read_text() for shard in manifest.shards]
+    return [json.loads(line) for text in texts for line in text.splitlines()]
+
+
+def kept_prompts(path, manifest):
+    tables = []
+    for shard in manifest.shards:
+        with pa.ipc.open_stream(RunFolder(path).prompts_path(shard.name)) as reader:
+            tables.append(reader.read_all())
+    return pa.concat_tables(tables)
+
+
+def test_each_prompt_is_in_one_shard_with_its_line_or_its_reason(tmp_path):
+    manifest = build(tmp_path / "run", max_rows=4)
+    kept = kept_prompts(tmp_path / "run", manifest)
+    assert kept.select(["key", "word"]).equals(WORDS)
+    reasons = kept[REJECT_COLUMN].to_pylist()
+    assert [reason is None for reason in reasons] == [True, False] + [True] * 8
+    assert [line["key"] for line in lines(tmp_path / "run", manifest)] == [f"w{n}" for n in range(10) if n != 1]
+    assert [shard.rows for shard in manifest.shards] == [4, 4, 1]
+    assert (manifest.prompts.count, manifest.prompts.rejected) == (10, 1)
+    (violation,) = map(json.loads, (tmp_path / "run/violations.jsonl").read_text().splitlines())
+    assert (violation["key"], violation["line"]) == ("w1", 2)
+
+
+def test_the_manifest_keeps_to_its_schema_and_vouches_for_the_folder(tmp_path):
+    build(tmp_path / "run", max_rows=4)
+    jsonschema.validate(json.loads((tmp_path / "run/manifest.json").read_text()), load_schema("manifest"))
+    assert list(iter_damages(RunFolder(tmp_path / "run"))) == []
+
+
+@settings(max_examples=15, deadline=None)
+@given(rows=st.integers(1, 12), max_rows=st.integers(1, 12), max_bytes=st.integers(50, 2_000))
+def test_shards_do_not_depend_on_the_record_batches(tmp_path_factory, rows, max_rows, max_bytes):
+    folder = tmp_path_factory.mktemp("builds")
+    whole = build(folder / "whole", max_rows=max_rows, max_shard_bytes=max_bytes)
+    cut = build(folder / "cut", rows=rows, max_rows=max_rows, max_shard_bytes=max_bytes)
+    assert cut.shards == whole.shards
+
+
+def test_generated_keys_number_the_prompts_in_input_order(tmp_path):
+    manifest = build(tmp_path / "run", WORDS.drop_columns(["key"]), rows=3)
+    assert (manifest.key, manifest.key_generated) == ("key", True)
+    assert [line["key"] for line in lines(tmp_path / "run", manifest)][:2] == ["r-000000001", "r-000000003"]
+    assert kept_prompts(tmp_path / "run", manifest).column_names == ["key", "word", REJECT_COLUMN]
+
+
+def test_number_keys_keep_their_type_and_travel_as_prefixed_text(tmp_path):
+    table = pa.table({"id": pa.array([7, 8], pa.int16()), "word": ["x", "y"]})
+    manifest = build(tmp_path / "run", table, key="id")
+    assert kept_prompts(tmp_path / "run", manifest).schema.field("id").type == pa.int16()
+    assert [line["key"] for line in lines(tmp_path / "run", manifest)] == ["k:7", "k:8"]
+
+
+@pytest.mark.parametrize("rows", [1, 100])
+def test_a_key_that_stands_twice_is_found_across_record_batches_and_shards(tmp_path, rows):
+    table = pa.table({"key": ["a", "b", "c", "d", "b"], "word": ["x"] * 5})
+    with pytest.raises(PromptError, match=r"row 5: the key 'b' stands here and at .*row 2"):
+        build(tmp_path / "run", table, rows=rows, max_rows=2)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_rule_broken_by_one_prompt_can_stop_the_build(tmp_path):
+    with pytest.raises(PromptError, match="row 2"):
+        build(tmp_path / "run", on_reject="fail")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_prompts_are_no_run(tmp_path):
+    with pytest.raises(PromptError, match="no prompts"):
+        build(tmp_path / "run", WORDS.slice(0, 0))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_is_never_overwritten(tmp_path):
+    build(tmp_path / "run")
+    before = (tmp_path / "run/manifest.json").read_bytes()
+    with pytest.raises(TargetError, match="exists"):
+        build(tmp_path / "run")
+    assert (tmp_path / "run/manifest.json").read_bytes() == before
+
+
+def test_what_a_killed_build_left_is_swept_away(tmp_path):
+    partial = tmp_path / ".run.partial"
+    partial.mkdir()
+    (partial / "requests-00007.jsonl").write_text("half")
+    build(tmp_path / "run")
+    assert not partial.exists()
+    assert not (tmp_path / "run/requests-00007.jsonl").exists()
+
+
+def test_two_builds_of_one_run_do_not_meet(tmp_path):
+    (tmp_path / ".run.partial").mkdir()
+    code = "import sys; from pathlib import Path; from geminate.ledger import hold_lock; "
+    code += "lock = hold_lock(Path(sys.argv[1])); print('held', flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", code, str(tmp_path / ".run.partial")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(TransientError, match="another process"):
+            build(tmp_path / "run")
+        holder.kill()
+    build(tmp_path / "run")
+
+
+def test_cells_that_bring_json_are_checked_line_by_line(tmp_path):
+    spec = Spec("gemini-3.5-flash", "{{ request | json }}")
+    good = {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]}
+    bad = {"contents": [{"role": "robot", "parts": [{"text": "hi"}]}]}
+    table = pa.table({"request": [json.dumps(good), json.dumps(bad)]})
+    manifest = build_run(open_prompts(table), spec, tmp_path / "run")
+    assert [line["request"] for line in lines(tmp_path / "run", manifest)] == [good]
+    assert "role" in kept_prompts(tmp_path / "run", manifest)[REJECT_COLUMN].to_pylist()[1]
