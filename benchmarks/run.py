@@ -35,7 +35,7 @@ from macro.works import (
 BUILD_DATA = ("build-0.45kB", "build-1.9kB", "build-30kB")
 JOIN_DATA = ("join-1.2kB", "join-3.6kB", "join-37kB")
 SLOW_RUN_S = 90.0
-"""A peer that takes longer is not run again; a Geminate command always is."""
+"""A peer that takes longer is not run again."""
 
 
 def main() -> None:

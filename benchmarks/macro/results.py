@@ -85,8 +85,8 @@ def table(entry: dict) -> str:
         "",
         f"{entry['rows']:,} rows, {entry['read_bytes'] / 1e6:,.0f} MB to read",
         "",
-        "| command | median s | s of CPU | peak RSS MB | MB/s | Geminate's time x (min to max) | goal | same output |",
-        "|---|--:|--:|--:|--:|--:|--:|---|",
+        "| command | median s | CPU s | peak RSS MB | MB/s | x Geminate (min to max) | x its CPU | goal | same output |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|---|",
     ]
     return "\n".join([*lines, *(_table_row(command) for command in entry["commands"])])
 
@@ -96,11 +96,13 @@ def _summarize_command(
 ) -> dict:
     entry = {"name": command.name, "is_limit": command.is_limit, "share": command.share, "goal": command.goal}
     good = [run for run in runs if run.exit_code in command.good_codes]
-    if not good or len(good) < len(runs):
-        worst = next((run for run in runs if run.exit_code not in command.good_codes), None)
-        reason = "not run" if worst is None else "stopped" if worst.exit_code is None else f"exit {worst.exit_code}"
-        said = "" if worst is None else worst.stderr.strip().rpartition("\n")[2]
-        return entry | {"failure": reason, "after_s": worst and round(worst.wall_s, 1), "stderr": said}
+    bad = [run for run in runs if run.exit_code not in command.good_codes]
+    if bad:
+        end = "stopped" if bad[0].exit_code is None else f"exit {bad[0].exit_code}"
+        said = bad[0].stderr.strip().rpartition("\n")[2]
+        entry |= {"failed_runs": len(bad), "failure": f"{end} after {bad[0].wall_s:.1f} s", "stderr": said}
+    if not good:
+        return {"failure": "not run"} | entry
     wall_s = median(run.wall_s for run in good) / command.share
     entry |= {
         "wall_s": round(wall_s, 3),
@@ -111,11 +113,15 @@ def _summarize_command(
         "equality": equality,
         "runs": [{k: v for k, v in asdict(run).items() if k in {"wall_s", "cpu_s", "peak_rss_bytes"}} for run in good],
     }
-    if any(run.exit_code is None or run.exit_code not in work.commands[0].good_codes for run in subject):
+    theirs = [run for run in subject if run.exit_code in work.commands[0].good_codes]
+    if not theirs:
         return entry
-    ratios = [run.wall_s / command.share / theirs.wall_s for run, theirs in zip(good, subject, strict=False)]
-    ratio = wall_s / median(run.wall_s for run in subject)
-    return entry | {"ratio": round(ratio, 3), "ratio_range": [round(min(ratios), 3), round(max(ratios), 3)]}
+    ratios = [run.wall_s / command.share / their.wall_s for run, their in zip(good, theirs, strict=False)]
+    return entry | {
+        "ratio": round(wall_s / median(run.wall_s for run in theirs), 3),
+        "ratio_range": [round(min(ratios), 3), round(max(ratios), 3)],
+        "cpu_ratio": round(entry["cpu_s"] / median(run.cpu_s for run in theirs), 3),
+    }
 
 
 def _median_event(runs: Iterable[Measurement]) -> float | None:
@@ -124,18 +130,19 @@ def _median_event(runs: Iterable[Measurement]) -> float | None:
 
 
 def _table_row(command: dict) -> str:
-    if "failure" in command:
-        after = f" after {command['after_s']:,} s" if command["after_s"] else ""
-        return f"| {command['name']} | {command['failure']}{after} | | | | | | |"
+    if "wall_s" not in command:
+        return f"| {command['name']} | {command['failure']} | | | | | | | |"
     first = f" (first shard {command['first_shard_s']} s)" if command["first_shard_s"] else ""
     about = f" (scaled up from {command['share']:.1%})" if command["share"] < 1 else ""
+    failed = f" ({command['failed_runs']} runs failed: {command['failure']})" if "failed_runs" in command else ""
     cells = [
-        command["name"] + about,
+        command["name"] + about + failed,
         f"{command['wall_s']:.2f}{first}",
         f"{command['cpu_s']:.2f}",
         f"{command['peak_rss_bytes'] / 1e6:,.0f}",
         f"{command['read_bytes_per_s'] / 1e6:,.0f}",
         _ratio_cell(command),
+        "" if command["name"] == SUBJECT else f"{command.get('cpu_ratio', 0):.2f}",
         _goal_cell(command),
         command["equality"],
     ]

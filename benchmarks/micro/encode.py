@@ -150,7 +150,7 @@ def bench_lines() -> None:
                 return b"\n".join(lines)
 
             size = prompts.column("text").nbytes
-            print(f"lines: cells of {cell_bytes:,} bytes, {escapes:.1%} escaped")
+            print(f"lines: cells of {cell_bytes:,} bytes, about {escapes:.1%} of them escaped")
             lines = encoder.encode(prompts, keys).lines.buffers()[2].to_pybytes()
             assert lines == loop(orjson.dumps) + b"\n"
             ways = {

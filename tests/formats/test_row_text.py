@@ -1,6 +1,7 @@
 import datetime as dt
 import json
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -24,7 +25,7 @@ BERLIN = pa.timestamp("ms", "Europe/Berlin")
         (pa.array(["1.10"]).cast(pa.decimal128(5, 2)), ["1.10"]),
         (pa.array([b"\x00\xff", None]), ["AP8=", None]),
         (pa.array([b"ab"], pa.binary(2)), ["YWI="]),
-        (pa.array([1.5, None], pa.float16()), [1.5, None]),
+        (pa.array([np.float16(1.5), None], pa.float16()), [1.5, None]),
         (pa.array([float("nan"), float("inf"), 0.1]), [None, None, 0.1]),
         (pa.array([2**64 - 1], pa.uint64()), [2**64 - 1]),
         (pa.array(['{"a": 1}', "\u2028\0"]), ['{"a": 1}', "\u2028\0"]),

@@ -1,6 +1,7 @@
 import io
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import google_crc32c
 import pytest
@@ -79,6 +80,22 @@ def test_the_standard_input_is_json_lines_unless_said_otherwise(rows, monkeypatc
     assert rows("-", PromptOptions(input_format="tsv"), stdin=io.BytesIO(b"a\tb\n1\t2\n")) == [{"a": "1", "b": "2"}]
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(TWO.encode())))
     assert rows(["-"]) == [{"a": 2}]
+
+
+def test_a_pipe_is_read_once_and_kept(tmp_path):
+    path = tmp_path / "pipe.jsonl"
+    os.mkfifo(path)
+    with ThreadPoolExecutor(1) as other:
+        other.submit(path.write_text, ONE + TWO)
+        prompts = open_prompts(path)
+    for _ in range(2):
+        (record_batch,) = prompts.iter_record_batches()
+        assert record_batch.to_pylist() == [{"a": 1}, {"a": 2}]
+
+
+def test_a_name_that_cannot_be_one_is_an_input_error():
+    with pytest.raises(PromptError, match="cannot be read"):
+        open_prompts("x" * 5000 + ".jsonl")
 
 
 def test_the_standard_input_can_be_given_once():

@@ -161,7 +161,7 @@ def test_many_ranges_on_disk_give_the_same_rows():
     lines = [line(f"name-{at % 1600}", "x" * (at % 900)) for at in range(3000)]
     random.Random(2).shuffle(lines)
     whole = join(names, [jsonl(lines)])
-    for range_bytes in (1 << 16, 1 << 14):
+    for range_bytes in (1 << 18, 1 << 15):
         ranged = join(
             names, [jsonl(lines)], piece=50_000, memory=20_000, pending_bytes=1 << 16, range_bytes=range_bytes
         )

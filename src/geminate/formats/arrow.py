@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from geminate.formats.compression import readable
+from geminate.formats.readable import readable
 from geminate.formats.sources import Source
 
 _FILE_MAGIC = b"ARROW1"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pyarrow as pa
 
-from geminate.errors import AccessError, PromptError
+from geminate.formats.readable import readable
 from geminate.formats.sources import Source
 
 PIECE_BYTES = 1024 * 1024
@@ -23,24 +22,6 @@ _MAGICS = {
     "zstd": re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18", re.DOTALL),
 }
 _HEAD_BYTES = 4
-
-
-@contextmanager
-def readable(name: str) -> Iterator[None]:
-    """A block in which what Arrow or the system say of a file becomes our error about that file."""
-    try:
-        yield
-    except PermissionError as error:
-        raise AccessError("may not be read", where=name) from error
-    except FileNotFoundError as error:
-        raise PromptError("is gone", where=name, remedy="run again once it is back") from error
-    except UnicodeError as error:
-        raise PromptError(f"not valid text ({error})", where=name, remedy="save it as UTF-8") from error
-    except (OSError, pa.ArrowException) as error:
-        reason = str(error).partition("\n")[0] or type(error).__name__
-        if "Truncated compressed stream" in reason:
-            raise PromptError("its compressed data ends early", where=name, remedy="copy it again") from error
-        raise PromptError(f"cannot be read ({reason})", where=name, remedy="is it what its suffix says?") from error
 
 
 def compression_of(source: Source) -> str | None:

@@ -16,8 +16,9 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from geminate.errors import PromptError
-from geminate.formats.compression import BOM, PIECE_BYTES, UTF16_BOMS, open_plain, readable
+from geminate.formats.compression import BOM, PIECE_BYTES, UTF16_BOMS, open_plain
 from geminate.formats.quotes import find_fault, iter_whole_rows, pair_up
+from geminate.formats.readable import readable
 from geminate.formats.sources import Source
 
 DELIMITERS = {"csv": ",", "tsv": "\t"}

@@ -29,20 +29,17 @@ class RowBlock:
     numbers: Sequence[int] | np.ndarray
 
 
-def observe_blocks(shape: Shape, blocks: Iterable[RowBlock], name: str) -> int:
-    """How many rows there are; the shape takes in all of them.
+def observe_blocks(shape: Shape, blocks: Iterable[RowBlock], name: str) -> None:
+    """Nothing; the shape takes in all rows.
 
     Raises:
         PromptError: A column holds values that no one Arrow type does.
     """
-    rows = 0
     for block in blocks:
-        rows += len(block.rows)
         try:
             shape.observe_rows(block.rows)
         except (pa.ArrowException, TypeError) as error:
             raise PromptError(f"its columns cannot be typed ({error})", where=name) from error
-    return rows
 
 
 def iter_typed(blocks: Iterable[RowBlock], shape: Shape, name: str) -> Iterator[Numbered]:

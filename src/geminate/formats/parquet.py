@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from geminate.formats.compression import readable
+from geminate.formats.readable import readable
 from geminate.formats.record_batches import STEP_ROWS
 from geminate.formats.sources import Source
 

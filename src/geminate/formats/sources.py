@@ -13,7 +13,8 @@ from itertools import chain, islice, zip_longest
 from pathlib import Path
 from typing import BinaryIO
 
-from geminate.errors import AccessError, PromptError, UsageError
+from geminate.errors import PromptError, UsageError
+from geminate.formats.readable import readable
 from geminate.formats.spool import Spool
 from geminate.formats.suffixes import COMPRESSIONS, FORMATS, split_suffixes
 from geminate.ports import ObjectInfo, ObjectStore
@@ -109,7 +110,7 @@ def iter_sources(name: str, input_format: str | None, outside: Outside) -> Itera
         raise UsageError("prompts are not read from there", where=name, remedy="copy them to a file or to gs://")
     else:
         for path in _iter_paths(name):
-            yield _source(str(path), path, _format_of(str(path), input_format))
+            yield _local(path, _format_of(str(path), input_format), outside.spool)
 
 
 def read_identity(source: Source) -> SourceIdentity:
@@ -120,9 +121,9 @@ def read_identity(source: Source) -> SourceIdentity:
     """
     if source.crc32c is not None:
         return SourceIdentity(source.name, source.size_bytes, source.crc32c)
-    with source.path.open("rb") as file:
+    with readable(source.name), source.path.open("rb") as file:
         size_bytes, crc32c = measure(iter(lambda: file.read(_PIECE_BYTES), b""))
-    source.check_unchanged()
+        source.check_unchanged()
     return SourceIdentity(source.name, size_bytes, crc32c)
 
 
@@ -137,12 +138,15 @@ def measure(pieces: Iterable[bytes]) -> tuple[int, int]:
     return size_bytes, crc32c
 
 
+def _local(path: Path, file_format: str, spool: Spool) -> Source:
+    with readable(str(path)), path.open("rb") as file:
+        # A pipe can be read only once.
+        copy = path if path.is_file() else spool.keep("pipe", iter(lambda: file.read(_PIECE_BYTES), b""))
+    return _source(str(path), copy, file_format)
+
+
 def _source(name: str, path: Path, file_format: str, crc32c: int | None = None) -> Source:
-    try:
-        with path.open("rb"):
-            stat = path.stat()
-    except PermissionError as error:
-        raise AccessError("may not be read", where=name, remedy="ask its owner, or run as a user who may") from error
+    stat = path.stat()
     return Source(name, path, file_format, stat.st_size, stat.st_mtime_ns, crc32c)
 
 
@@ -160,9 +164,11 @@ def _format_of(name: str, input_format: str | None) -> str:
 
 def _iter_paths(name: str) -> Iterator[Path]:
     path = Path(name)
-    if path.is_dir():
+    with readable(name):
+        is_folder, exists = path.is_dir(), path.exists()
+    if is_folder:
         raise PromptError("is a folder", where=name, remedy=f"name its files, such as {path / '*.jsonl'}")
-    if path.exists():
+    if exists:
         yield path
     elif _MAGIC.search(name):
         found = sorted(filter(os.path.isfile, glob.glob(name, recursive=True)))  # noqa: PTH207 -- Path.glob takes no absolute pattern.

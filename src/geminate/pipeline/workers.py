@@ -49,8 +49,14 @@ class DecodeWorkers:
         with suppress(pickle.PicklingError, AttributeError, TypeError):
             options = pickle.dumps(reading)
             self._workers = [_Worker() for _ in range(count)]
-            if not all([worker.begin(options) for worker in self._workers]):
+            answers = [worker.begin(options) for worker in self._workers]
+            if not all(answers):
                 self.close()
+
+    @property
+    def process_ids(self) -> list[int]:
+        """The processes, none where this one decodes."""
+        return [worker.process.pid for worker in self._workers]
 
     def __enter__(self) -> Self:
         return self
@@ -93,15 +99,14 @@ class _Worker:
 
     def __init__(self) -> None:
         command = [sys.executable, "-c", "from geminate.pipeline.workers import serve; serve()"]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603 - Our own.
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="geminate-decode")
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603 - Our own.
+        self._there: Any = self.process.stdin
+        self._back: Any = self.process.stdout
+        self._thread = ThreadPoolExecutor(1, "geminate-decode")
 
     def begin(self, options: bytes) -> bool:
-        """Whether the worker could take the options."""
-        try:
-            return self._ask(options) is True
-        except GeminateError:
-            return False
+        """Whether the process could make sense of the options."""
+        return self._ask(options) is True
 
     def submit(self, block: LineBlock) -> Future[DecodedBlock]:
         """The decoded block, later."""
@@ -111,22 +116,16 @@ class _Worker:
         """Nothing; the process has ended."""
         self._thread.shutdown(cancel_futures=True)
         with suppress(OSError):
-            self._pipe(self._process.stdin).close()
-        self._pipe(self._process.stdout).close()
-        self._process.wait()
+            self._there.close()
+        self._back.close()
+        self.process.wait()
 
     def _ask(self, message: object) -> Any:
         try:
-            _send(self._pipe(self._process.stdin), message)
-            return pickle.load(self._pipe(self._process.stdout))  # noqa: S301 - From our own process.
+            _send(self._there, message)
+            return pickle.load(self._back)  # noqa: S301 - From our own process.
         except (OSError, EOFError, pickle.UnpicklingError) as error:
-            raise GeminateError(
-                "a worker process ended before its time", remedy="run again with more memory"
-            ) from error
-
-    @staticmethod
-    def _pipe(pipe: Any) -> Any:
-        return pipe
+            raise GeminateError("a worker process ended before its time", remedy="give it more memory") from error
 
 
 def _send(pipe: Any, message: object) -> None:
@@ -136,13 +135,14 @@ def _send(pipe: Any, message: object) -> None:
 
 def serve() -> None:
     """Nothing; decodes blocks from the standard input to the standard output until the input ends."""
-    source, sink = sys.stdin.buffer, sys.stdout.buffer
+    source, sink = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # What an imported module prints is not for the caller's ears.
     try:
         reading = pickle.loads(pickle.load(source))  # noqa: S301 - From the process that started this one.
     except Exception:  # noqa: BLE001 - Whatever unpickling raises, the caller then decodes by itself.
-        _send(sink, False)
+        _send(sink, message=False)
         return
-    _send(sink, True)
-    with suppress(EOFError, KeyboardInterrupt):
+    _send(sink, message=True)
+    with suppress(EOFError, BrokenPipeError, KeyboardInterrupt):
         while True:
             _send(sink, decode_block(pickle.load(source), reading))  # noqa: S301 - The same.

@@ -116,6 +116,28 @@ def test_equal_keys_are_found_however_they_are_written(lines):
     assert [(one.line, one.key) for one in found if one.rule == "schema.duplicate_key"] == expected
 
 
+@settings(max_examples=100, deadline=None)
+@given(similar_lines())
+def test_lines_left_out_leave_no_trace(lines):
+    found = violations_of(lines, CheckOptions(rejects=True))
+    broken = {one.line for one in found if one.rule != "schema.duplicate_key"}
+    kept: list[bytes] = []
+    for number, line in enumerate(lines, 1):
+        alone = [one for one in violations_of([*kept, line], CheckOptions()) if one.rule != "schema.duplicate_key"]
+        assert bool(alone) == (number in broken)
+        kept += [] if alone else [line]
+
+
+def test_every_line_that_breaks_an_import_rule_is_named_if_it_will_be_left_out(check_lines):
+    request = {"contents": [{"parts": [{"text": "Hi."}]}]}
+    lines = [{"key": f"r{number}", "extra": [None] if number % 2 else ["x"], "request": request} for number in range(6)]
+    assert [one.line for one in check_lines(lines)] == [2]
+    assert [one.line for one in check_lines(lines, rejects=True)] == [2, 4, 6]
+    lines = [{"key": f"r{number}", "extra": number or "x", "request": request} for number in range(4)]
+    assert [one.line for one in check_lines(lines)] == [2]
+    assert [one.line for one in check_lines(lines, rejects=True)] == [2, 3, 4]
+
+
 def test_a_set_spans_files():
     checker = RequestChecker()
     request = {"contents": [{"parts": [{"text": "Hi."}]}]}

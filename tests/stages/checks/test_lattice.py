@@ -60,6 +60,16 @@ def test_order_decides_where_and_never_whether(lines):
     assert forwards == backwards
 
 
+@settings(max_examples=100)
+@given(LINES)
+def test_screening_keeps_what_is_sound(lines):
+    lattice, sound = Lattice(), Lattice()
+    for number, line in enumerate(lines):
+        if not lattice.screen(line, Place("f", number)):
+            assert sound.observe(line, Place("f", number)) == []
+    assert lattice == sound
+
+
 def test_a_conflict_names_both_places():
     lattice = Lattice()
     (conflict,) = observe(lattice, [{"a": [{"b": 1}]}, {"a": [{"c": 0}, {"b": "x"}]}])
@@ -98,3 +108,14 @@ def test_memory_is_bounded_where_keys_are_data():
     assert [(one.rule, one.line) for one in found] == [("limit.columns", LIMITS.max_columns)]
     assert lattice.column_count == LIMITS.max_columns + 1
     assert lattice.finish() == []
+
+
+def test_merging_keeps_to_the_bound():
+    one, other = Lattice(), Lattice()
+    half = LIMITS.max_columns // 2 + 10
+    observe(one, [{f"a{number}": 1} for number in range(half)])
+    observe(other, [{f"b{number}": 1} for number in range(half)])
+    assert [one.rule for one in one.merge(other)] == ["limit.columns"]
+    assert one.column_count == LIMITS.max_columns + 1
+    assert len(one.root.members) == LIMITS.max_columns
+    assert observe(one, [{"one_more": 1}]) == []

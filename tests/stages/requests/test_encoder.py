@@ -166,6 +166,13 @@ def test_a_key_that_is_not_utf8_is_rejected():
     assert rules_of(block) == [(1, "json.encoding")]
 
 
+def test_a_row_without_a_key_is_rejected():
+    prompts = rows_of(key=["a", None], text=["x", "y"])
+    block = encode(Spec("m", request("{{ text }}")), prompts)
+    assert rules_of(block) == [(1, "schema.null_slot")]
+    assert block.lines.null_count == 1
+
+
 def test_a_null_takes_the_default_or_rejects_its_row():
     prompts = rows_of(text=["a", None], score=[None, 1], tags=[None, [None]], row=[{"a": None}, None])
     spec = Spec(

@@ -5,8 +5,9 @@
 """
 
 from geminate.stages.checks.checker import CheckOptions, RequestChecker, check_request, iter_violations
+from geminate.stages.checks.columns import Place
 from geminate.stages.checks.fixing import FixedLine, fix_line
-from geminate.stages.checks.lattice import Lattice, Place
+from geminate.stages.checks.lattice import Lattice
 from geminate.stages.checks.rules import RULES
 
 __all__ = [

@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from geminate.stages.checks.columns import Place
 from geminate.stages.checks.decoding import decode_line
 from geminate.stages.checks.duplicates import KeyIndex
 from geminate.stages.checks.fields import request_node
-from geminate.stages.checks.lattice import Lattice, Place
+from geminate.stages.checks.lattice import Lattice
 from geminate.stages.checks.meanings import structure_check
 from geminate.stages.checks.shapes import ShapeMemory
 from geminate.stages.checks.structure import Findings
@@ -38,12 +40,15 @@ class CheckOptions:
         advice: Whether to report what harms no job too, such as deprecated fields.
         key: The member that holds a line's key; by default ``key``, else ``custom_id``.
         file_limits: Whether each file is one job's input, so that its lines and bytes are counted.
+        rejects: Whether lines that break a rule will be left out. If so, every line is judged against those that break
+            none, and the importer's rules are reported for every line that breaks them, not once for a path.
     """
 
     import_rules: bool = True
     advice: bool = False
     key: str | None = None
     file_limits: bool = True
+    rejects: bool = False
 
 
 class RequestChecker:
@@ -85,7 +90,7 @@ class RequestChecker:
         keys: list[bytes] = []
         ordinals: list[int] = []
         for position, line in enumerate(block.lines):
-            key = self._shapes.recognise(line) if position not in block.overlong else None
+            key = None if position in block.overlong else self._shapes.recognise(line)
             if key is None:
                 key, broken = self._check_line(block, position, file)
                 found += broken
@@ -114,17 +119,22 @@ class RequestChecker:
             return b"", [Violation("limit.line_bytes", message, "", file, place.line)]
         line = block.lines[position]
         value, found = decode_line(line)
-        key = None if value is None else read_key(value, self._key_names)
+        if value is None:
+            return b"", [replace(violation, file=file, line=place.line) for violation in found]
+        key = read_key(value, self._key_names)
         place = replace(place, key=key)
-        if value is not None:
-            findings = Findings(self._options.import_rules, self._options.advice)
-            check_members(findings, value)
-            found += findings.violations
-            if not found:
-                self._shapes.learn(line, value)
+        findings = Findings(self._options.import_rules, self._options.advice, violations=found)
+        check_members(findings, value)
         found = [replace(violation, file=file, line=place.line, key=key) for violation in found]
-        if value is not None and self._options.import_rules:
-            found += self._lattice.observe(value, place)
+        is_sound = not found
+        if self._options.import_rules and (is_sound or not self._options.rejects):
+            found += (
+                self._lattice.screen(value, place) if self._options.rejects else self._lattice.observe(value, place)
+            )
+        if found and self._options.rejects:
+            return b"", found
+        if is_sound:
+            self._shapes.learn(line, value)
         return (key or "").encode("utf-8", "surrogatepass"), found
 
     def _check_keys(self, keys: list[bytes], ordinals: list[int]) -> list[Violation]:
@@ -135,12 +145,10 @@ class RequestChecker:
             found.append(self._at(ordinals[index], "schema.duplicate_key", message, key))
         if self._options.advice and keys:
             texts = pa.array([key.decode("utf-8", "replace") for key in keys], pa.string())
-            for index, (text, sent) in enumerate(zip(texts, encode_keys(texts), strict=True)):
-                if text != sent:
-                    message = (
-                        f"the key {text.as_py()!r} looks like a number, a date or a boolean; a loader may rewrite it"
-                    )
-                    found.append(self._at(ordinals[index], "schema.typed_key", message, text.as_py()))
+            for index in pc.indices_nonzero(pc.not_equal(texts, encode_keys(texts))).to_pylist():
+                text = texts[index].as_py()
+                message = f"the key {text!r} looks like a number, a date or a boolean, and a loader may rewrite it"
+                found.append(self._at(ordinals[index], "schema.typed_key", message, text))
         return found
 
     def _check_size(self, block: LineBlock, file: str) -> list[Violation]:

@@ -83,14 +83,14 @@ def _find_coding_fault(line: bytes) -> Violation | None:
 
 def _find_strict_fault(line: bytes, value: Any) -> Violation | None:
     """What the reader lets pass."""
-    path = _find_lone_surrogate(value)
-    if path is not None:
-        return Violation("json.lone_surrogate", "half of a surrogate pair is no character", path)
     if not isinstance(value, dict):
         return Violation("json.not_object", 'the line is not an object; write {"request": …}')
     try:
         _STRICT.decode(line)
     except msgspec.MsgspecError as error:
+        path = _find_lone_surrogate(value)
+        if path is not None:
+            return Violation("json.lone_surrogate", "half of a surrogate pair is no character", path)
         return _syntax_fault(str(error))
     return None
 
@@ -117,7 +117,7 @@ class _Reader:
         except json.JSONDecodeError as error:
             self.fault = _syntax_fault(f"{error.msg.removesuffix(' at')} at character {error.pos + 1}")
             return None
-        if _is_too_deep(value):
+        if _is_too_deep(text, value):
             self.fault = _nesting_fault()
         return value
 
@@ -162,7 +162,9 @@ def _find_lone_surrogate(value: Any) -> str | None:
     return None
 
 
-def _is_too_deep(value: Any) -> bool:
+def _is_too_deep(text: str, value: Any) -> bool:
+    if text.count("{") + text.count("[") <= MAX_DEPTH:
+        return False
     level = [value]
     for _ in range(MAX_DEPTH):
         level = [below for found in level for below in _children(found) if isinstance(below, dict | list)]

@@ -180,7 +180,8 @@ def _check_generation(findings: Findings, members: Members, path: Path) -> None:
     if "responseSchema" not in members and "responseJsonSchema" not in members:
         return
     mime_type, at = members.get("responseMimeType", ("", path))
-    is_slot = findings.is_slot is not None and isinstance(mime_type, str) and findings.is_slot(mime_type)
-    if mime_type not in _STRUCTURED_MIME_TYPES and not is_slot:
+    if not isinstance(mime_type, str) or (findings.is_slot is not None and findings.is_slot(mime_type)):
+        return
+    if mime_type not in _STRUCTURED_MIME_TYPES:
         message = "an answer schema needs 'responseMimeType' to be 'application/json'"
         findings.add("schema.response_mime_type", at, message)

@@ -39,6 +39,8 @@ RULES: Final[dict[str, str]] = {
     "schema.label": "A label's key and value have the form that labels have.",
     "schema.response_mime_type": "An answer schema comes with a response MIME type that it can apply to.",
     "schema.duplicate_key": "No two lines of the set have the same key.",
+    "schema.null_slot": "Every slot has a value or a default; found while building, not in finished lines.",
+    "schema.template": "Every template can be rendered; found while building, not in finished lines.",
     "schema.deprecated": "Advice: no field or value is deprecated.",
     "schema.ignored_field": "Advice: an answer schema uses no keyword that the service ignores.",
     "schema.typed_key": "Advice: no key looks like a number, a date or a boolean, which loaders may rewrite.",

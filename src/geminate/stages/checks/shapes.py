@@ -25,9 +25,7 @@ from geminate.stages.checks.moulds import ALIKE, Mould, Test, cast_mould
 from geminate.stages.checks.structure import FILE_URI_PATTERN, is_base64
 from geminate.wire.limits import LIMITS
 
-_MAX_SHAPES: Final = 2000
-_MAX_VARIANTS: Final = 500
-_MAX_SHAPE_BYTES: Final = 64 * 1024
+_MAX_HELD_BYTES: Final = 32 * 1024 * 1024
 
 # A mould is worth its making if this many lines fit it; if fewer do, ever more lines pass before the next is made.
 _WORTHWHILE_FITS: Final = 8
@@ -91,6 +89,7 @@ class ShapeMemory:
     def __init__(self, key_names: tuple[str, ...]) -> None:
         self._key_names = key_names
         self._shapes: dict[bytes, _Shape] = {}
+        self._held_bytes = 0
         self._request = request_node()
         self._mould: Mould | None = None
         self._recent: tuple[_Shape, bytes, list[bytes]] | None = None
@@ -132,16 +131,19 @@ class ShapeMemory:
         """Nothing; lines like this one, which breaks no rule of its own, are recognised from now on."""
         pieces = _cut(line)
         outline = _outline(pieces)
-        if len(outline) > _MAX_SHAPE_BYTES or _ODD_NUMBER.search(outline):
+        if _ODD_NUMBER.search(outline):
             return
+        if self._held_bytes > _MAX_HELD_BYTES:
+            self._shapes.clear()
+            self._held_bytes = 0
         shape = self._shapes.get(outline)
         if shape is None:
-            if len(self._shapes) >= _MAX_SHAPES:
-                self._shapes.clear()
             shape = self._shapes[outline] = self._make_shape(pieces, value)
-        if len(shape.variants) >= _MAX_VARIANTS:
-            shape.variants.clear()
-        shape.variants.add(b'"'.join(shape.pick(pieces)))
+            # Its positions take some space too.
+            self._held_bytes += len(outline) + 32 * len(pieces)
+        variant = b'"'.join(shape.pick(pieces))
+        shape.variants.add(variant)
+        self._held_bytes += len(variant)
 
     def _make_shape(self, pieces: list[bytes], value: dict[str, Any]) -> _Shape:
         survey = _Survey()

@@ -8,12 +8,20 @@ from typing import Any
 
 import minijinja
 import msgspec
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
-from geminate.stages.requests.values import TEXT, is_string, is_structured, json_of, parse_json, text_of, unwrap
+from geminate.stages.requests.values import (
+    TEXT,
+    find_rows,
+    is_string,
+    is_structured,
+    json_of,
+    parse_json,
+    text_of,
+    unwrap,
+)
 from geminate.stages.specs import Slot, Template, open_environment
 from geminate.wire.violations import Violation
 
@@ -143,10 +151,7 @@ def _settle(reader: TextReader | JsonReader, column: pa.Array, texts: pa.LargeSt
     if not texts.null_count:
         return Cells(texts)
     is_null = column.is_null()
-    faults = [
-        (row, _explain(reader, column, is_null=is_null[row].as_py()))
-        for row in np.flatnonzero(texts.is_null().to_numpy(zero_copy_only=False)).tolist()
-    ]
+    faults = [(row, _explain(reader, column, is_null=is_null[row].as_py())) for row in find_rows(texts.is_null())]
     return Cells(texts, faults)
 
 

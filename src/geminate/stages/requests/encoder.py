@@ -14,11 +14,13 @@ from geminate.stages.checks.fields import Node
 from geminate.stages.requests.cells import Columns, Faults, JsonReader, Reader
 from geminate.stages.requests.escapes import escape_json
 from geminate.stages.requests.faults import find_text_faults, find_value_faults
-from geminate.stages.requests.values import TEXT, unwrap
+from geminate.stages.requests.values import TEXT, find_rows, unwrap
 from geminate.wire.violations import Violation
 
 # Columns of this size and what is made of them stay near the processor; larger ones run at the speed of page faults.
 _BLOCK_BYTES = 4 * 1024 * 1024
+
+_KEYLESS = Violation("schema.null_slot", "the key is null; fill it, or name another column as the key", "$.key")
 
 _EMPTY = pa.scalar("", TEXT)
 _NULL = pa.scalar(None, TEXT)
@@ -85,9 +87,10 @@ class RequestEncoder:
 
         Args:
             record_batch: The prompts.
-            wire_keys: Their keys as they travel; none is null.
+            wire_keys: Their keys as they travel; a row without one is rejected.
         """
         keys, faults = _clean(wire_keys.cast(TEXT), "key")
+        faults += [(row, _KEYLESS) for row in find_rows(wire_keys.is_null())]
         columns = {}
         for name in self.columns:
             columns[name], more = _clean(unwrap(record_batch.column(name)), name)

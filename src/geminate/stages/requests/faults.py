@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -15,6 +14,7 @@ from geminate.stages.checks.fields import Node, request_node
 from geminate.stages.checks.meanings import structure_check
 from geminate.stages.checks.structure import FILE_URI_PATTERN, Findings
 from geminate.stages.requests.cells import Faults
+from geminate.stages.requests.values import find_rows
 from geminate.wire.violations import Violation
 
 TEXT_FIELD: Final = "Part.text"
@@ -49,7 +49,7 @@ def find_text_faults(texts: pa.LargeStringArray, field: str, node: Node, path: s
     """
     if field == TEXT_FIELD:
         empty = Violation("schema.empty_text", "the text is empty, which the service refuses", path)
-        return [(row, empty) for row in _rows(pc.equal(pc.binary_length(texts), 0))]
+        return [(row, empty) for row in find_rows(pc.equal(pc.binary_length(texts), 0))]
     pattern = _QUICK_PATTERNS.get(node.kind)
     if pattern and pc.all(pc.match_substring_regex(texts, pattern=pattern), min_count=0).as_py():
         return []
@@ -68,7 +68,7 @@ def _find_value_faults(texts: pa.LargeStringArray, judge: Callable[[str], Violat
         violation = judge(text)
         if violation:
             violation = replace(violation, path=path)
-            faults += [(row, violation) for row in _rows(pc.equal(encoded.indices, code))]
+            faults += [(row, violation) for row in find_rows(pc.equal(encoded.indices, code))]
     return faults
 
 
@@ -79,7 +79,3 @@ def _judge(value: Any, field: str, node: Node) -> Violation | None:
     else:
         structure_check().check(findings, node, value, None)
     return findings.violations[0] if findings.violations else None
-
-
-def _rows(mask: pa.BooleanArray) -> list[int]:
-    return np.flatnonzero(mask.fill_null(False).to_numpy(zero_copy_only=False)).tolist()

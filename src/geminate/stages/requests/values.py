@@ -65,6 +65,11 @@ def parse_json(texts: pa.LargeStringArray) -> pa.LargeStringArray:
     return pa.array(map(_compact, texts.to_pylist()), TEXT)
 
 
+def find_rows(mask: pa.BooleanArray) -> list[int]:
+    """The positions where the mask is true; a null is not."""
+    return np.flatnonzero(mask.fill_null(False).to_numpy(zero_copy_only=False)).tolist()
+
+
 def _compact(text: str | None) -> str | None:
     if text is None:
         return None
