@@ -180,6 +180,7 @@ import sys
 sys.path.insert(0, {str(wheel)!r})
 import geminate
 assert geminate.__file__.startswith({str(wheel)!r}), geminate.__file__
+import geminate.wire.limits
 from geminate.wire.schemas import load_schema
 print(*(load_schema(name)["title"] for name in {NAMES!r}))
 """

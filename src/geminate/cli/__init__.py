@@ -21,6 +21,7 @@ _COMMANDS = {
     "status": "jobs",
     "wait": "jobs",
     "cancel": "jobs",
+    "retry": "jobs",
     "collect": "joining",
     "join": "joining",
     "run": "running",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from geminate.cli.options import json_option, run_argument, submit_options, take_target, where_options
+from geminate.cli.options import json_option, on_doubt_option, run_argument, submit_options, take_target, where_options
 from geminate.cli.report import EXIT_JOB_FAILED, Report, TerminalProgress
 
 if TYPE_CHECKING:
@@ -65,6 +65,40 @@ def wait(run_path: Path, **options: Any) -> Report:
     finally:
         progress.close()
     return _report(run_path, jobs, 0 if all(job.succeeded for job in jobs) else EXIT_JOB_FAILED)
+
+
+@click.command()
+@run_argument
+@click.option(
+    "--max-attempts",
+    type=click.IntRange(min=2),
+    default=3,
+    show_default=True,
+    metavar="N",
+    help="Attempts a prompt may have.",
+)
+@on_doubt_option
+@json_option
+def retry(run_path: Path, max_attempts: int, on_doubt: str, **options: Any) -> Report:
+    """Submit a new attempt of the prompts of RUN that did not succeed and may; then wait and collect again."""
+    from geminate.pipeline.runs import Run
+
+    del options
+    progress = TerminalProgress()
+    try:
+        planned = Run.open(run_path).retry(max_attempts, progress.notify, post_again=on_doubt == "post")
+    finally:
+        progress.close()
+    document = {
+        "run": str(run_path),
+        "prompts": planned.rows,
+        "attempts": [attempt.attempt_id for attempt in planned.attempts],
+        "exhausted": planned.exhausted,
+    }
+    sentences = [f"{planned.rows:,} prompts in {len(planned.attempts)} new attempts"]
+    if planned.exhausted:
+        sentences.append(f"{planned.exhausted:,} prompts have had every attempt they may have")
+    return Report(document, sentences)
 
 
 @click.command()

@@ -66,15 +66,16 @@ build_options = _together(
     ),
 )
 
+on_doubt_option = click.option(
+    "--on-doubt",
+    type=click.Choice(["post", "stop"]),
+    default="post",
+    show_default=True,
+    help="After a create call without a clear end, when the service shows no job for long: call again, or stop.",
+)
 submit_options = _together(
     click.option("--staging", metavar="gs://…", help="Below which request lines and predictions lie."),
-    click.option(
-        "--on-doubt",
-        type=click.Choice(["post", "stop"]),
-        default="post",
-        show_default=True,
-        help="After a create call without a clear end, when the service shows no job for long: call again, or stop.",
-    ),
+    on_doubt_option,
 )
 
 output_options = _together(

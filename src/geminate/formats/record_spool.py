@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from geminate.formats.atomic import room_left
 
-DEFAULT_MEMORY_BYTES = 192 << 20
+DEFAULT_MEMORY_BYTES = 128 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,28 +79,18 @@ class RecordSpool:
                 self._room += kept.nbytes
 
     def _write(self, batch: pa.RecordBatch) -> _Extent:
-        # A stream carries dictionaries too, which a bare message does not.
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, batch.schema) as stream:
-            stream.write_batch(batch)
-        message = sink.getvalue()
         with room_left(tempfile.gettempdir(), "set TMPDIR to a larger folder"):
             if self._file is None:
-                self._file = tempfile.TemporaryFile(prefix="geminate-", buffering=0)  # noqa: SIM115 - `close` ends it.
-            self._file.seek(self._end)
-            rest = memoryview(message)
-            while rest:
-                rest = rest[self._file.write(rest) :]
-        extent = _Extent(self._end, message.size)
-        self._end += message.size
-        return extent
+                self._file = tempfile.TemporaryFile(prefix="geminate-")  # noqa: SIM115 - `close` ends it.
+            start = self._file.seek(self._end)
+            # A stream carries dictionaries too, which a bare message does not.
+            with pa.ipc.new_stream(self._file, batch.schema) as stream:
+                stream.write_batch(batch)
+            self._end = self._file.tell()
+        return _Extent(start, self._end - start)
 
     def _read(self, extent: _Extent) -> pa.RecordBatch:
         assert self._file is not None  # noqa: S101 - Extents come from `_write` alone.
         self._file.seek(extent.start)
-        message = bytearray(extent.nbytes)
-        rest = memoryview(message)
-        while rest:
-            rest = rest[self._file.readinto(rest) :]  # type: ignore[attr-defined]
-        with pa.ipc.open_stream(pa.py_buffer(message)) as stream:
+        with pa.ipc.open_stream(self._file.read(extent.nbytes)) as stream:
             return stream.read_next_batch()

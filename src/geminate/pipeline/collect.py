@@ -67,6 +67,14 @@ class Collector:
             UsageError: Nothing was submitted, or jobs are still running.
         """
         self.options.output.check(out)
+        return write_joined(self._open_rows(self.shard_joins()), out, self.options.output, notify)
+
+    def shard_joins(self) -> list[ShardJoin]:
+        """The joins of all shards, in order.
+
+        Raises:
+            UsageError: Nothing was submitted, or jobs are still running.
+        """
         attempts = self.ledger.attempts()
         running = [attempt for attempt in attempts if attempt.state != "ended"]
         if running:
@@ -75,17 +83,16 @@ class Collector:
                 where=str(self.folder.path),
                 remedy="run geminate submit and geminate wait first",
             )
-        return write_joined(self._open_rows(attempts), out, self.options.output, notify)
-
-    def _open_rows(self, attempts: list[Attempt]) -> OpenRows:
         spec = Spec.from_document(self.folder.read_json(SPEC_NAME))
         reading = ReadOptions(keep_response=self.options.keep_response, answer=read_answer(spec))
         options = JoinOptions(reading=reading, prefix=self.options.prefix)
-        report = JoinReport()
-        shards = [
-            _Shard(self, record, [a for a in attempts if a.shard == record.name], options)
+        return [
+            ShardJoin(self, record, [a for a in attempts if a.shard == record.name], options)
             for record in self.manifest.shards
         ]
+
+    def _open_rows(self, shards: list[ShardJoin]) -> OpenRows:
+        report = JoinReport()
 
         def open_rows(on_stray: OnStray) -> RowStream:
             rows = (record_batch for shard in shards for record_batch in shard.iter_rows(on_stray, report))
@@ -95,8 +102,8 @@ class Collector:
 
 
 @dataclass(frozen=True, slots=True)
-class _Shard:
-    """One shard's join."""
+class ShardJoin:
+    """One shard's join: its prompts, and the predictions of all its attempts."""
 
     collector: Collector
     record: ShardRecord
@@ -104,9 +111,11 @@ class _Shard:
     options: JoinOptions
 
     def schema(self) -> pa.Schema:
+        """The schema of the joined rows."""
         return joined_schema(self._prompts_schema(), self.options.reading, self.options.prefix)
 
     def iter_rows(self, on_stray: OnStray, report: JoinReport) -> Iterator[pa.RecordBatch]:
+        """The joined rows in input order; their counts are added to the report at the end."""
         found = [(attempt, file) for attempt in self.attempts for file in self._files(attempt)]
         options = self._with_fallback([file for _, file in found])
         with RecordSpool() as spool:

@@ -19,6 +19,9 @@ EMULATOR_NAME = "emulator"
 MANIFEST_FACT = "manifest_sha256"
 """The ledger's fact that vouches for the manifest, as the manifest does for the other files."""
 
+RETRY_FILES_FACT = "retry_files"
+"""The ledger's fact that vouches for the request lines of later attempts, by file name."""
+
 REJECT_COLUMN = "__geminate_reject"
 """The column of a shard's prompts that says why a prompt is not sent, null where it is."""
 
@@ -79,9 +82,9 @@ class RunFolder:
 
     path: Path
 
-    def requests_path(self, shard: str) -> Path:
-        """The request lines of a shard's first attempt."""
-        return self.path / f"requests-{shard}.jsonl"
+    def requests_path(self, shard: str, attempt: int = 1) -> Path:
+        """The request lines of a shard's attempt; those of a later one are fewer."""
+        return self.path / (f"requests-{shard}.jsonl" if attempt == 1 else f"requests-{shard}-{attempt}.jsonl")
 
     def prompts_path(self, shard: str) -> Path:
         """The prompts of a shard, the rejected ones included."""

@@ -18,6 +18,7 @@ from geminate.pipeline.folder import Manifest, RunFolder
 from geminate.pipeline.opening import as_prompts
 from geminate.pipeline.outputs import Joined
 from geminate.pipeline.progress import Notify, silent
+from geminate.pipeline.retry import DEFAULT_MAX_ATTEMPTS, Planned, plan_retry
 from geminate.pipeline.submit import DOUBT_GRACE_S, Stager, SubmitOptions, Submitter
 from geminate.pipeline.target import Target, settle_target
 from geminate.pipeline.wait import PollOptions, cancel_jobs, job_of, refresh_jobs, wait_for_jobs
@@ -113,6 +114,23 @@ class Run:
         """How many jobs were asked to end; what they have finished is still collected."""
         with self._open(None) as (ledger, _, outside):
             return cancel_jobs(ledger, outside.jobs)
+
+    def retry(
+        self, max_attempts: int = DEFAULT_MAX_ATTEMPTS, notify: Notify = silent, *, post_again: bool = True
+    ) -> Planned:
+        """What was planned and submitted: a new attempt of the prompts that did not succeed and may.
+
+        A retry that was interrupted goes on, and plans nothing new. The next ``collect`` reads all attempts.
+
+        Raises:
+            UsageError: Jobs are still running, or were never made.
+        """
+        with self._open(None) as (ledger, _, outside):
+            pending = [attempt for attempt in ledger.attempts() if attempt.state not in {"committed", "ended"}]
+            collector = Collector(self.folder, self.manifest, ledger, outside.store, CollectOptions())
+            planned = Planned(pending, 0, 0) if pending else plan_retry(collector, max_attempts)
+        self.submit(None, notify, post_again=post_again)
+        return planned
 
     def status(self, *, refresh: bool = True) -> list[JobStatus]:
         """Every attempt with its job, asked for anew unless ``refresh`` is off or another process is at it."""

@@ -78,7 +78,7 @@ class Stager:
         """The attempt, staged if it was only planned."""
         if attempt.state != "planned":
             return attempt
-        path = self.folder.requests_path(attempt.shard)
+        path = self.folder.requests_path(attempt.shard, attempt.number)
         uri = join_uri(self.staging_uri, self.manifest.run_id, path.name)
         info = upload_once(self.store, path, uri)
         output = join_uri(self.staging_uri, self.manifest.run_id, "predictions", attempt.attempt_id)

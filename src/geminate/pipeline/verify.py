@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from geminate.ledger import LEDGER_NAME, LOCK_NAME, Ledger
-from geminate.pipeline.folder import EMULATOR_NAME, MANIFEST_FACT, MANIFEST_NAME, RunFolder, hash_file
+from geminate.pipeline.folder import EMULATOR_NAME, MANIFEST_FACT, MANIFEST_NAME, RETRY_FILES_FACT, RunFolder, hash_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,8 @@ def iter_damages(folder: RunFolder) -> Iterator[Damage]:
     """
     manifest = folder.read_manifest()
     with Ledger(folder.path, lock=False) as ledger:
-        expected = {MANIFEST_NAME: ledger.facts()[MANIFEST_FACT]}
+        facts = ledger.facts()
+    expected = {MANIFEST_NAME: facts[MANIFEST_FACT], **facts.get(RETRY_FILES_FACT, {})}
     expected |= {record.name: record.sha256 for record in manifest.files}
     present = {path.name for path in folder.path.iterdir()}
     for name in sorted(present | set(expected)):

@@ -50,8 +50,8 @@ class JoinOptions:
     reading: ReadOptions = field(default_factory=ReadOptions)
     prefix: str = DEFAULT_PREFIX
     cross_check: bool = True
-    pending_bytes: int = 64 << 20
-    range_bytes: int = 48 << 20
+    pending_bytes: int = 32 << 20
+    range_bytes: int = 32 << 20
     max_range_rows: int = 65_536
 
 

@@ -6,13 +6,13 @@ is a JSON string, as in a BigQuery column, and skips members of types that mean 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
 
+from geminate.wire.lax import dump_value, enum_reader, read_count, read_flag, read_text, read_value
 from geminate.wire.outcomes import BLOCK_REASONS, FINISH_REASONS
 from geminate.wire.predictions import (
     ABSENT,
@@ -30,8 +30,6 @@ from geminate.wire.predictions import (
 from geminate.wire.unreadable import explain_unreadable
 
 _decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
-_decode_any = msgspec.json.Decoder().decode
-_INT64 = range(-(2**63), 2**63)
 
 
 def decode_leniently(line: bytes, key_name: str | None) -> Prediction | Unreadable:
@@ -41,13 +39,13 @@ def decode_leniently(line: bytes, key_name: str | None) -> Prediction | Unreadab
     except (ValueError, RecursionError) as refusal:  # MsgspecError and the Unicode errors are ValueErrors.
         return explain_unreadable(line, refusal, key_name)
     response_json = _unwrap_json(members.get("response", ABSENT))
-    error = _value(members.get("error"))
+    error = read_value(members.get("error"))
     is_vertex = "status" in members or "processed_time" in members
     return Prediction(
-        key=_text(_value(members.get(key_name))) if key_name is not None else None,
-        status=_text(_value(members.get("status"))),
-        processed_time=_text(_value(members.get("processed_time"))),
-        response=_response(_value(response_json)),
+        key=read_text(read_value(members.get(key_name))) if key_name is not None else None,
+        status=read_text(read_value(members.get("status"))),
+        processed_time=read_text(read_value(members.get("processed_time"))),
+        response=_response(read_value(response_json)),
         error=None if is_vertex or error is None else _error(error),
         request=members.get("request", ABSENT),
         response_json=response_json,
@@ -59,64 +57,24 @@ def _unwrap_json(raw: Raw) -> Raw:
     """The JSON inside, where the value is a JSON string that holds an object."""
     if not bytes(raw).startswith(b'"'):
         return raw
-    text = _value(raw)
+    text = read_value(raw)
     return Raw(text.encode()) if isinstance(text, str) and text.lstrip().startswith("{") else raw
 
 
-def _value(raw: Raw | None) -> Any:
-    """The value, None where there is none or where it is more than JSON allows."""
-    if raw is None:
-        return None
-    try:
-        return _decode_any(raw)
-    except (ValueError, RecursionError):
-        return None
-
-
 def _error(error: Any) -> dict[str, Raw]:
-    members = error if isinstance(error, Mapping) else {"message": _text(error)}
-    return {str(name): Raw(_dump(value).encode()) for name, value in members.items()}
-
-
-def _dump(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def _text(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else _dump(value)
-
-
-def _count(value: Any) -> int | None:
-    if isinstance(value, str) and len(value) < 20:
-        value = int(value) if value.strip().removeprefix("-").isdecimal() else None
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value in _INT64 else None
-
-
-def _flag(value: Any) -> bool:
-    return value is True or value == 1 or (isinstance(value, str) and value.lower() == "true")
+    members = error if isinstance(error, Mapping) else {"message": read_text(error)}
+    return {str(name): Raw(dump_value(value).encode()) for name, value in members.items()}
 
 
 def _presence(value: Any) -> Raw:
     return Raw(b"true") if value else ABSENT
 
 
-def _enum(names: Sequence[str]) -> Callable[[Any], str | None]:
-    def read(value: Any) -> str | None:
-        number = _count(value)
-        if number is not None and 0 <= number < len(names):
-            return names[number]
-        return _text(value)
-
-    return read
-
-
 def _call(value: Any) -> FunctionCall | None:
     if not isinstance(value, Mapping):
         return None
     args = value.get("args")
-    return FunctionCall(_text(value.get("name")), ABSENT if args is None else Raw(_dump(args).encode()))
+    return FunctionCall(read_text(value.get("name")), ABSENT if args is None else Raw(dump_value(args).encode()))
 
 
 def _listed(read: Callable[[Any], Any]) -> Callable[[Any], list[Any] | None]:
@@ -146,13 +104,13 @@ def _structured(kind: type[Struct], readers: Mapping[str, Callable[[Any], Any]])
     return read
 
 
-_usage = _structured(Usage, dict.fromkeys(Usage.__struct_fields__, _count))
-_feedback = _structured(PromptFeedback, {"block_reason": _enum(BLOCK_REASONS), "block_reason_message": _text})
+_usage = _structured(Usage, dict.fromkeys(Usage.__struct_fields__, read_count))
+_feedback = _structured(PromptFeedback, {"block_reason": enum_reader(BLOCK_REASONS), "block_reason_message": read_text})
 _part_object = _structured(
     Part,
     {
-        "text": _text,
-        "thought": _flag,
+        "text": read_text,
+        "thought": read_flag,
         "function_call": _call,
         "inline_data": _presence,
         "executable_code": _presence,
@@ -168,15 +126,15 @@ def _part(value: Any) -> Part | None:
 _content = _structured(Content, {"parts": _listed(_part)})
 _candidate = _structured(
     Candidate,
-    {"content": _content, "finish_reason": _enum(FINISH_REASONS), "finish_message": _text},
+    {"content": _content, "finish_reason": enum_reader(FINISH_REASONS), "finish_message": read_text},
 )
 _response: Callable[[Any], Response | None] = _structured(
     Response,
     {
         "candidates": _listed(_candidate),
-        "model_version": _text,
+        "model_version": read_text,
         "prompt_feedback": _feedback,
-        "response_id": _text,
+        "response_id": read_text,
         "usage_metadata": _usage,
     },
 )

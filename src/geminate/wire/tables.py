@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pyarrow as pa
 
 from geminate.wire.canonical import FINGERPRINT_BYTES
@@ -55,6 +57,7 @@ def prediction_fields(answer_type: pa.DataType | None = None, *, keep_response: 
 _MATCHED = frozenset({"attempt", "duplicates", "job", "source"})
 
 
+@cache
 def decoded_schema(
     answer_type: pa.DataType | None = None,
     *,
