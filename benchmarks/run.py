@@ -157,8 +157,8 @@ def _has_file(folder: Path, pattern: str) -> bool:
 
 
 def _is_enough(command: Command, last: Measurement) -> bool:
-    failed = last.exit_code not in command.good_codes
-    return failed or (command.name != SUBJECT and last.wall_s > SLOW_RUN_S)
+    """Whether a peer has failed or taken so long that it is not run again; Geminate always is."""
+    return command.name != SUBJECT and (last.exit_code not in command.good_codes or last.wall_s > SLOW_RUN_S)
 
 
 def _is_comparable(work: Work, command: Command, runs: dict[str, list[Measurement]]) -> bool:

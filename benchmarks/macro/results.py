@@ -53,6 +53,7 @@ def summarize(work: Work, runs: dict[str, list[Measurement]], equality: dict[str
         "commands": [
             _summarize_command(work, command, runs[command.name], subject, equality.get(command.name, ""))
             for command in work.commands
+            if runs[command.name]
         ],
     }
 
@@ -85,7 +86,7 @@ def table(entry: dict) -> str:
         "",
         f"{entry['rows']:,} rows, {entry['read_bytes'] / 1e6:,.0f} MB to read",
         "",
-        "| command | median s | CPU s | peak RSS MB | MB/s | x Geminate (min to max) | x its CPU | goal | same output |",
+        "| command | median s | CPU s | peak RSS MB | MB/s | x wall (min to max) | x CPU | goal | same output |",
         "|---|--:|--:|--:|--:|--:|--:|--:|---|",
     ]
     return "\n".join([*lines, *(_table_row(command) for command in entry["commands"])])
@@ -99,10 +100,9 @@ def _summarize_command(
     bad = [run for run in runs if run.exit_code not in command.good_codes]
     if bad:
         end = "stopped" if bad[0].exit_code is None else f"exit {bad[0].exit_code}"
-        said = bad[0].stderr.strip().rpartition("\n")[2]
-        entry |= {"failed_runs": len(bad), "failure": f"{end} after {bad[0].wall_s:.1f} s", "stderr": said}
+        entry |= {"failed_runs": len(bad), "failure": f"{end} after {bad[0].wall_s:.1f} s"}
     if not good:
-        return {"failure": "not run"} | entry
+        return entry
     wall_s = median(run.wall_s for run in good) / command.share
     entry |= {
         "wall_s": round(wall_s, 3),
@@ -113,14 +113,24 @@ def _summarize_command(
         "equality": equality,
         "runs": [{k: v for k, v in asdict(run).items() if k in {"wall_s", "cpu_s", "peak_rss_bytes"}} for run in good],
     }
-    theirs = [run for run in subject if run.exit_code in work.commands[0].good_codes]
-    if not theirs:
-        return entry
-    ratios = [run.wall_s / command.share / their.wall_s for run, their in zip(good, theirs, strict=False)]
-    return entry | {
-        "ratio": round(wall_s / median(run.wall_s for run in theirs), 3),
-        "ratio_range": [round(min(ratios), 3), round(max(ratios), 3)],
-        "cpu_ratio": round(entry["cpu_s"] / median(run.cpu_s for run in theirs), 3),
+    return entry | _ratios(command, runs, work.commands[0], subject)
+
+
+def _ratios(command: Command, runs: list[Measurement], subject: Command, subject_runs: list[Measurement]) -> dict:
+    """The command's time over Geminate's, by medians and by round; nothing where no round has both."""
+    rounds = [
+        (ours.wall_s / command.share, ours.cpu_s / command.share, theirs.wall_s, theirs.cpu_s)
+        for ours, theirs in zip(runs, subject_runs, strict=False)
+        if ours.exit_code in command.good_codes and theirs.exit_code in subject.good_codes
+    ]
+    if not rounds:
+        return {}
+    wall, cpu, subject_wall, subject_cpu = (median(times) for times in zip(*rounds, strict=True))
+    single = [round(ours / theirs, 3) for ours, _, theirs, _ in rounds]
+    return {
+        "ratio": round(wall / subject_wall, 3),
+        "ratio_range": [min(single), max(single)],
+        "cpu_ratio": round(cpu / subject_cpu, 3),
     }
 
 
@@ -134,7 +144,7 @@ def _table_row(command: dict) -> str:
         return f"| {command['name']} | {command['failure']} | | | | | | | |"
     first = f" (first shard {command['first_shard_s']} s)" if command["first_shard_s"] else ""
     about = f" (scaled up from {command['share']:.1%})" if command["share"] < 1 else ""
-    failed = f" ({command['failed_runs']} runs failed: {command['failure']})" if "failed_runs" in command else ""
+    failed = f" ({command['failed_runs']} failed: {command['failure']})" if "failed_runs" in command else ""
     cells = [
         command["name"] + about + failed,
         f"{command['wall_s']:.2f}{first}",
@@ -142,7 +152,7 @@ def _table_row(command: dict) -> str:
         f"{command['peak_rss_bytes'] / 1e6:,.0f}",
         f"{command['read_bytes_per_s'] / 1e6:,.0f}",
         _ratio_cell(command),
-        "" if command["name"] == SUBJECT else f"{command.get('cpu_ratio', 0):.2f}",
+        "" if command["name"] == SUBJECT or "ratio" not in command else f"{command['cpu_ratio']:.2f}",
         _goal_cell(command),
         command["equality"],
     ]

@@ -12,7 +12,7 @@ GEMINATE = str(Path(sys.executable).with_name("geminate"))
 OUT = "{out}"
 """Stands for the place of a command's output, a name that is free in every run."""
 
-SLOW_ROWS = 20_000
+SLOW_ROWS = 50_000
 """What a peer does that would take many minutes; its time is then scaled up to the whole."""
 
 MAX_SHARD_ROWS = 200_000
@@ -92,7 +92,8 @@ def iter_join_works(facts: Iterable[dict]) -> Iterator[Work]:
                 Command(SUBJECT, (GEMINATE, *with_inputs), good_codes=(0, 3)),
                 Command("duckdb", peer("join_duckdb.py", prompts, predictions, OUT), 1.3 if large else 1.0),
                 Command("duckdb, in order", peer("join_duckdb.py", "--ordered", prompts, predictions, OUT)),
-                Command("polars", peer("join_polars.py", prompts, predictions, OUT), 2.0),
+                Command("polars scan_lines", peer("join_polars.py", prompts, predictions, OUT), 2.0),
+                Command("polars scan_ndjson", peer("join_polars.py", "--ndjson", prompts, predictions, OUT), 2.0),
                 Command("orjson", peer("join_orjson.py", prompts, predictions, OUT), 2.0),
                 Command("json", peer("join_json.py", prompts, predictions, OUT), 3.0),
                 Command("pandas", peer("join_pandas.py", prompts, predictions, OUT), 5.0),

@@ -1,6 +1,7 @@
 """Each mistake: one sentence that says where and what to do, the contract's exit code, nothing half-made."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -80,12 +81,22 @@ def test_an_output_exists(geminate, prompts, tmp_path):
     assert visible(tmp_path) == ["rows.parquet"]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write anywhere")
-def test_a_folder_is_not_writable(geminate, prompts, tmp_path):
+def test_a_folder_is_not_writable(geminate, prompts, tmp_path, monkeypatch):
     closed = tmp_path / "closed"
-    closed.mkdir(mode=0o500)
+    closed.mkdir()
+    # The superuser may write anywhere, so the system's refusal is played.
+    real_mkdir, real_access = Path.mkdir, os.access
+
+    def mkdir(path, *arguments, **options):
+        if path.parent == closed:
+            raise PermissionError(13, "Permission denied", str(path))
+        return real_mkdir(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != closed and real_access(path, mode))
     assert_told(geminate("build", prompts, *SPEC, "--out", closed / "run"), 77, "closed")
     assert_told(geminate("run", prompts, *SPEC, "--emulate", "-o", closed / "rows.parquet"), 77, "closed")
+    assert visible(tmp_path) == ["closed"]
 
 
 def test_an_output_has_an_unknown_suffix(geminate, prompts, tmp_path):

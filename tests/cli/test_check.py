@@ -43,3 +43,14 @@ def test_what_is_not_there_is_said(geminate, tmp_path, name):
     finished = geminate("check", name)
     assert finished.code == 5
     assert name in finished.err
+
+
+def test_what_has_one_right_answer_is_repaired_and_said(geminate, tmp_path):
+    (tmp_path / "requests.jsonl").write_text(GOOD + BAD.replace("robot", "user"))
+    finished = geminate("check", "requests.jsonl", "--fix", "fixed.jsonl")
+    assert finished.code == 0, finished.err
+    assert "requests.jsonl:2: " in finished.err
+    assert "googleSearch" in finished.err
+    assert (tmp_path / "fixed.jsonl").read_text().startswith(GOOD)
+    assert geminate("check", "fixed.jsonl").code == 0
+    assert geminate("check", "requests.jsonl", "--fix", "fixed.jsonl").code == 5

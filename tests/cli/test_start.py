@@ -3,7 +3,20 @@ import sys
 
 import pytest
 
-COMMANDS = ["build", "check", "submit", "status", "wait", "cancel", "retry", "collect", "join", "run", "verify", "emulate"]
+COMMANDS = [
+    "build",
+    "check",
+    "submit",
+    "status",
+    "wait",
+    "cancel",
+    "retry",
+    "collect",
+    "join",
+    "run",
+    "verify",
+    "emulate",
+]
 SHOW = "; import sys; print([m for m in sys.modules if m.split('.')[0] in ('google', 'polars')])"
 
 

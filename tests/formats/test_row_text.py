@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from geminate.formats.row_text import encode_csv, encode_json_lines
 
 NOON = dt.datetime(2026, 1, 2, 12, 30, tzinfo=dt.UTC)
+UB = pa.struct({"u": pa.uint64(), "b": pa.binary()})
 BERLIN = pa.timestamp("ms", "Europe/Berlin")
 
 
@@ -34,6 +35,7 @@ BERLIN = pa.timestamp("ms", "Europe/Berlin")
         (pa.array([{"b": b"ab"}], pa.struct({"b": pa.binary(), "d": pa.date32()})), [{"b": "YWI=", "d": None}]),
         (pa.array([[("k", 1)], None], pa.map_(pa.string(), pa.int64())), [[{"key": "k", "value": 1}], None]),
         (pa.array([[1, 2]], pa.list_(pa.int8(), 2)), [[1, 2]]),
+        (pa.array([{"u": 1, "b": b""}, {"u": 2**64 - 1}], UB), [{"u": 1, "b": ""}, {"u": 2**64 - 1, "b": None}]),
         (pa.nulls(1), [None]),
     ],
     ids=lambda value: str(value.type) if isinstance(value, pa.Array) else "",

@@ -10,10 +10,7 @@ from geminate.wire.lines import iter_line_blocks
 
 CANDIDATES = [{"content": {"parts": [{"text": "ä"}]}}]
 KEYS = [f"{at:02}-{at:02}" for at in range(50)]  # No flipped byte makes one of another.
-LINES = [
-    json.dumps({"key": key, "response": {"candidates": CANDIDATES}}, ensure_ascii=False).encode()
-    for key in KEYS
-]
+LINES = [json.dumps({"key": key, "response": {"candidates": CANDIDATES}}, ensure_ascii=False).encode() for key in KEYS]
 DATA = b"".join(line + b"\n" for line in LINES)
 ENDS = [sum(map(len, LINES[: at + 1])) + at for at in range(len(LINES))]
 

@@ -42,6 +42,7 @@ NUMBER = pa.int64()
 class Verdicts:
     answers: pa.Array
     problems: list
+    repairs: list
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ class EvenNumbers:
     def judge_texts(self, texts):
         assert texts.null_count == 0
         numbers = [int(text) if text.isdecimal() and int(text) % 2 == 0 else None for text in texts.to_pylist()]
-        return Verdicts(pa.array(numbers, pa.int64()), [None if number is not None else "odd" for number in numbers])
+        problems = [None if number is not None else "odd" for number in numbers]
+        return Verdicts(pa.array(numbers, pa.int64()), problems, [None] * len(numbers))
 
 
 def test_answers_are_judged_where_there_is_a_finished_text():

@@ -130,33 +130,38 @@ def test_a_spec(change, is_valid):
     assert validator("spec").is_valid(spec | change) == is_valid
 
 
+PROMPTS = {"count": 2, "rejected": 0, "selection": ""}
+SHARD = {"name": "requests-00000.jsonl", "rows": 2, "size_bytes": 99, "sha256": "0f" * 32, "prompts": 2}
+
+
 @pytest.mark.parametrize(
     "change, is_valid",
     [
         ({}, True),
         ({"shards": []}, True),
-        (
-            {"prompts": {"count": 3, "rejected": 1, "identity": [{"uri": "-", "size_bytes": None, "crc32c": None}]}},
-            True,
-        ),
-        ({"prompts": {"count": 3, "rejected": 1}}, False),
+        ({"notes": ["pattern is not told to the model"], "files": [{"name": "spec.json", "sha256": "0f" * 32}]}, True),
+        ({"prompts": {**PROMPTS, "identity": [{"uri": "-", "size_bytes": None, "crc32c": None}]}}, True),
+        ({"prompts": PROMPTS}, False),
         ({"key": None}, False),
         ({"note": "x"}, False),
-        ({"shards": [{"name": "a", "rows": 1, "size_bytes": 2, "sha256": "0", "uri": None}]}, False),
+        ({"shards": [{**SHARD, "sha256": "0"}]}, False),
+        ({"shards": [{**SHARD, "rows": -1}]}, False),
+        ({"shards": [{**SHARD, "lines": 2}]}, False),
     ],
 )
 def test_a_manifest(change, is_valid):
     manifest = {
         "geminate": "0.1.0",
         "created": "2026-11-22T18:00:00Z",
+        "run_id": "0f0f",
         "model": "gemini-3.5-flash",
         "spec_fingerprint": "0f" * 32,
-        "prompts": {"count": 2, "rejected": 0, "identity": [{"uri": "words.csv", "size_bytes": 9, "crc32c": 7}]},
+        "prompts": {**PROMPTS, "identity": [{"uri": "words.csv", "size_bytes": 9, "crc32c": 7}]},
         "key": "key",
-        "shards": [
-            {"name": "requests-00000.jsonl", "rows": 2, "size_bytes": 99, "sha256": "0f" * 32, "uri": None},
-            {"name": "requests-00001.jsonl", "rows": 1, "size_bytes": 50, "sha256": "1e" * 32, "uri": "gs://b/r"},
-        ],
+        "key_generated": False,
+        "notes": [],
+        "shards": [SHARD],
+        "files": [],
     }
     assert validator("manifest").is_valid(manifest | change) == is_valid
 

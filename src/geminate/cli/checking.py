@@ -13,6 +13,7 @@ from geminate.cli.options import json_option, run_argument, take_store, where_op
 from geminate.cli.report import EXIT_INVALID, Report, TerminalProgress
 
 if TYPE_CHECKING:
+    from geminate.formats.line_files import LineFile
     from geminate.wire.violations import Violation
 
 _SHOWN = 50
@@ -21,11 +22,17 @@ _SHOWN = 50
 @click.command()
 @click.argument("requests", nargs=-1, required=True)
 @click.option("--key", metavar="NAME", help="The member that holds a line's key.  [default: key, else custom_id]")
+@click.option(
+    "--fix",
+    type=click.Path(path_type=Path),
+    metavar="OUT",
+    help="Write the lines to OUT, repaired as far as there is one right answer, and check those.",
+)
 @click.option("--advice", is_flag=True, help="Report what harms no job too, such as deprecated fields.")
 @click.option("--for-bigquery", is_flag=True, help="Leave out the rules that hold for Cloud Storage input only.")
 @where_options
 @json_option
-def check(requests: tuple[str, ...], key: str | None, advice: bool, for_bigquery: bool, **options: Any) -> Report:  # noqa: FBT001 click passes by name
+def check(requests: tuple[str, ...], key: str | None, fix: Path | None, advice: bool, **options: Any) -> Report:  # noqa: FBT001 click passes by name
     """Lint request lines of any origin: the service's schema, the importer's rules, the limits.
 
     With --json each violation is one line of JSON.
@@ -37,11 +44,14 @@ def check(requests: tuple[str, ...], key: str | None, advice: bool, for_bigquery
     from geminate.stages.checks import CheckOptions
 
     as_json = options["as_json"]
-    files = find_line_files(requests, take_store(options))
+    store = take_store(options)
+    files = find_line_files(requests, store)
+    fixes = _fix(files, fix) if fix else []
+    files = find_line_files([str(fix)], store) if fix else files
     counts: Counter[str] = Counter()
     progress = TerminalProgress()
     try:
-        wanted = CheckOptions(import_rules=not for_bigquery, advice=advice, key=key)
+        wanted = CheckOptions(import_rules=not options.pop("for_bigquery"), advice=advice, key=key)
         for violation in iter_request_violations(files, wanted, progress.notify):
             counts[violation.rule] += 1
             if as_json:
@@ -50,7 +60,9 @@ def check(requests: tuple[str, ...], key: str | None, advice: bool, for_bigquery
                 click.echo(_line(violation))
     finally:
         progress.close()
-    sentences = [f"{sum(counts.values()):,} violations in {len(files)} files"] if counts else ["no violations"]
+    sentences = (
+        [*fixes, f"{sum(counts.values()):,} violations in {len(files)} files"] if counts else [*fixes, "no violations"]
+    )
     sentences += [f"{count:>9,}  {rule}" for rule, count in counts.most_common()]
     return Report(None, [] if as_json else sentences, EXIT_INVALID if counts else 0)
 
@@ -68,6 +80,18 @@ def verify(run_path: Path, **options: Any) -> Report:
     document = {"run": str(run_path), "damages": [asdict(damage) for damage in damages]}
     sentences = [f"{run_path / damage.file}: {damage.message}" for damage in damages]
     return Report(document, sentences or [f"{run_path} is as it was written"], EXIT_INVALID if damages else 0)
+
+
+def _fix(files: list[LineFile], out: Path) -> list[str]:
+    """What a person is told of the repairs."""
+    from geminate.pipeline.check import fix_requests
+
+    count, shown = 0, []
+    for count, fix in enumerate(fix_requests(files, out), 1):  # noqa: B007 the last count is the number of repairs
+        if count <= _SHOWN:
+            shown.append(f"{fix.file}:{fix.line}: {fix.change}")
+    more = [f"… and {count - _SHOWN:,} more repairs"] if count > _SHOWN else []
+    return [*shown, *more, f"{count:,} repairs: {out}"]
 
 
 def _line(violation: Violation) -> str:

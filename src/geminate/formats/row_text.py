@@ -68,7 +68,7 @@ def _jsonable(column: pa.Array) -> pa.Array:
     if _is_jsonable(column.type):
         return column
     if nested:
-        return pa.array(msgspec.to_builtins(column.to_pylist()))
+        return pa.array(msgspec.to_builtins(column.to_pylist()), _written(column.type))
     if pt.is_timestamp(column.type):
         utc = column.cast(pa.timestamp(column.type.unit, "UTC")) if column.type.tz else column
         return pc.replace_substring(utc.cast(pa.string()), " ", "T", max_replacements=1)
@@ -98,4 +98,15 @@ def _listed(type_: pa.DataType) -> pa.DataType:
         return pa.list_(_listed(type_.value_type))
     if pt.is_timestamp(type_):
         return pa.timestamp("us", type_.tz)
+    if pt.is_float16(type_):
+        return pa.float32()
     return pa.duration("us") if pt.is_duration(type_) else type_
+
+
+def _written(type_: pa.DataType) -> pa.DataType:
+    """The type with text for all that JSON has no type for."""
+    if pt.is_struct(type_):
+        return pa.struct([field.with_type(_written(field.type)) for field in type_])
+    if pt.is_list(type_):
+        return pa.list_(_written(type_.value_type))
+    return type_ if _is_jsonable(type_) else pa.string()

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
+from geminate.errors import InputError
+from geminate.formats.atomic import open_atomic
 from geminate.formats.line_files import LineFile
 from geminate.pipeline.progress import Notify, Progress, silent
-from geminate.stages.checks import CheckOptions, RequestChecker
+from geminate.stages.checks import CheckOptions, RequestChecker, fix_line
 from geminate.wire.lines import iter_line_blocks
 from geminate.wire.violations import Violation
 
@@ -24,3 +28,35 @@ def iter_request_violations(
             yield from checker.feed(block, file.name)
             notify(Progress("check", checker.line_count, None, "lines"))
     yield from checker.finish()
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """One repair: where, and what was changed."""
+
+    file: str
+    line: int
+    change: str
+
+
+def fix_requests(files: list[LineFile], out: Path, *, overwrite: bool = False) -> Iterator[Fix]:
+    """Every repair, in order; when the last one has been taken, ``out`` holds all lines, repaired or as they were.
+
+    Only what has one right answer is repaired; the rest stays for a check of ``out`` to find.
+
+    Raises:
+        InputError: A line is too long to be kept whole.
+        TargetError: ``out`` exists.
+    """
+    with open_atomic(out, overwrite=overwrite) as fixed_file:
+        for file in files:
+            for block in iter_line_blocks(file.iter_pieces()):
+                for position, line in enumerate(block.lines):
+                    where = block.number(position)
+                    if position in block.overlong:
+                        length = block.overlong[position]
+                        raise InputError(f"a line of {length:,} bytes cannot be repaired", where=f"{file.name}:{where}")
+                    fixed = fix_line(line)
+                    if fixed.line is not None:
+                        fixed_file.write(fixed.line + b"\n")
+                    yield from (Fix(file.name, where, change) for change in fixed.changes)

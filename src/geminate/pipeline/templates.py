@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from geminate.errors import PromptError, SpecError
-from geminate.stages.checks import RequestChecker, check_request
+from geminate.stages.checks import CheckOptions, RequestChecker, check_request
 from geminate.stages.requests import RequestBlock, RequestEncoder, compile_requests
 from geminate.stages.specs import Spec, parse_text
 from geminate.wire.answers import AnswerSchema
@@ -49,7 +49,7 @@ class LineGuard:
     """Checks whole lines where cells bring JSON of their own, and rejects those that break a rule."""
 
     def __init__(self) -> None:
-        self._checker = RequestChecker()
+        self._checker = RequestChecker(CheckOptions(rejects=True, file_limits=False))
         self._name = "requests"
 
     def filter(self, block: RequestBlock) -> RequestBlock:

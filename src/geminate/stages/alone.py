@@ -113,6 +113,7 @@ class LonePredictions:
         report.prompts += predictions.num_rows
         report.used += predictions.num_rows
         report.count_outcomes(predictions.column("outcome"))
+        report.count_repairs(predictions)
         for name in TOKEN_COLUMNS:
             report.tokens[name] += pc.sum(predictions.column(name)).as_py() or 0
 

@@ -9,13 +9,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec.structs import astuple
 
+from geminate.stages.contents import content_columns
 from geminate.stages.reading import AnswerJudge, ReadOptions
 from geminate.wire.canonical import fingerprint
 from geminate.wire.keys import decode_keys
 from geminate.wire.leniency import decode_leniently
 from geminate.wire.outcomes import RETRYABLE, Outcome
 from geminate.wire.predictions import Prediction, Response, Usage
-from geminate.wire.tables import CALLS_TYPE, FINGERPRINT_TYPE, NO_ANSWER_TYPE, TOKEN_COLUMNS
+from geminate.wire.tables import CALLS_TYPE, FINGERPRINT_TYPE, NO_ANSWER_TYPE, REPAIR_COLUMN, TOKEN_COLUMNS
 from geminate.wire.times import decode_times
 from geminate.wire.verdicts import Verdict, judge
 
@@ -51,6 +52,8 @@ def build_columns(predictions: list[Prediction], lines: list[bytes], reading: Re
         columns["response"] = _json_column([prediction.response_json for prediction in predictions])
     if reading.with_siblings:
         columns["siblings"] = _json_column([prediction.siblings for prediction in predictions])
+    if reading.contents:
+        columns |= content_columns([prediction.response_json for prediction in predictions], reading.contents)
     if reading.answer is None:
         return columns | {"answer": pa.nulls(len(predictions), NO_ANSWER_TYPE)}
     return columns | _judge_answers(columns, reading.answer)
@@ -149,6 +152,7 @@ def _judge_answers(columns: dict[str, pa.Array], answer: AnswerJudge) -> dict[st
     invalid = pc.is_valid(problems)
     return {
         "answer": judged.answers.take(places),
+        REPAIR_COLUMN: pc.if_else(invalid, None, pa.array(judged.repairs, pa.string()).take(places)),
         "outcome": pc.if_else(invalid, Outcome.INVALID_ANSWER.value, columns["outcome"]),
         "error_message": pc.coalesce(problems, columns["error_message"]),
         "retryable": pc.if_else(invalid, RETRYABLE[Outcome.INVALID_ANSWER], columns["retryable"]),

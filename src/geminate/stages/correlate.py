@@ -32,7 +32,7 @@ class PromptIndex:
     Args:
         keys: The rows by the hash of their key.
         exact: The rows by key, for keys whose hash is not theirs alone.
-        firsts: The first halves of the fingerprints by row, 0 where a prompt has none.
+        firsts: The first halves of the fingerprints by row, 0 where a prompt has none; empty if none has any.
         seconds: The second halves.
     """
 
@@ -81,6 +81,5 @@ class PromptIndex:
     def _request_index(self) -> MatchIndex:
         """Made only when it is needed: most joins have a key on every line."""
         if self._requests is None:
-            rows = np.flatnonzero(self._firsts)
-            self._requests = MatchIndex(self._firsts[rows], rows)
+            self._requests = MatchIndex(self._firsts)
         return self._requests

@@ -1,8 +1,8 @@
 """Predictions joined to their prompts, in the order of the prompts, in bounded memory.
 
-Predictions come in any order, and more of them than memory holds. Of each prompt 16 to 48 bytes stay in memory, enough
-to tell to which row a prediction belongs. By that row the decoded predictions are dealt out to ranges of prompts, in a
-spool; then each range is joined by itself, in input order.
+Predictions come in any order, and more of them than memory holds. Of each prompt 12 bytes stay in memory, 40 where it
+has a fingerprint: enough to tell to which row a prediction belongs. By that row the decoded predictions are dealt out
+to ranges of prompts, in a spool; then each range is joined by itself, in input order.
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ from geminate.wire.outcomes import Outcome
 from geminate.wire.tables import DEFAULT_PREFIX, TOKEN_COLUMNS
 
 _PROMPTS_SLOT = 0  # Ranges have the slots from 1; halves of ranges those below 0.
-_DROPPED = frozenset({"fingerprint", "offset", "siblings"})
+_DROPPED = frozenset({"fingerprint", "siblings"})
 _MIN_RANGE_ROWS = 256
 _MAX_RANGE_FACTOR = 4
+_UNKNOWN_KEY = ("unknown_key", "no prompt has this key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +133,9 @@ class Joiner:
         batch = pa.RecordBatch.from_arrays(columns, names=[*names, "row", "origin"])
         if (found.rows == NO_ROW).any():
             batch = batch.filter(pa.array(found.rows != NO_ROW))
-        self._pending.append(batch)
-        self._pending_bytes += batch.nbytes
+        if batch.num_rows:
+            self._pending.append(batch)
+            self._pending_bytes += batch.nbytes
         if self._pending_bytes >= self._options.pending_bytes:
             self._deal_out()
 
@@ -215,9 +217,10 @@ class Joiner:
         if not pc.any(strangers).as_py():
             return predictions
         origins = list(self._origins)
-        for row in predictions.filter(strangers).select(["key", "line", "origin"]).to_pylist():
+        for row in predictions.filter(strangers).select(["key", "line", "offset", "origin"]).to_pylist():
             self.report.orphans += 1
-            self._on_stray(Stray("orphan", origins[row["origin"]].file, row["line"], -1, "unknown_key", key=row["key"]))
+            place = (origins[row["origin"]].file, row["line"], row["offset"])
+            self._on_stray(Stray("orphan", *place, *_UNKNOWN_KEY, row["key"]))
         return predictions.filter(pc.invert(strangers))
 
     def _join(self, prompts: PromptRange, predictions: pa.RecordBatch) -> pa.RecordBatch:
@@ -242,6 +245,7 @@ class Joiner:
         report.used += predictions.num_rows - duplicates
         report.duplicates += duplicates
         report.count_outcomes(joined.column(f"{self._options.prefix}outcome"))
+        report.count_repairs(used)
         for name in TOKEN_COLUMNS:
             tokens = pc.sum(used.column(name)).as_py() or 0
             report.tokens[name] += tokens
@@ -254,15 +258,15 @@ def _split(batch: pa.RecordBatch, places: npt.NDArray[Any]) -> Iterator[tuple[in
         return
     order = np.argsort(places, kind="stable")
     ordered = places[order]
-    sorted_batch = batch.take(pa.array(order))
     starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
     for start, end in zip(starts, [*starts[1:], len(ordered)], strict=True):
-        yield int(ordered[start]), sorted_batch.slice(start, end - start)
+        # A copy of its own, since a slice in the spool would keep all the others in memory.
+        yield int(ordered[start]), batch.take(pa.array(order[start:end]))
 
 
 def _orphan_reason(predictions: pa.RecordBatch, at: int) -> tuple[str, str]:
     if predictions.column("key")[at].is_valid:
-        return "unknown_key", "no prompt has this key"
+        return _UNKNOWN_KEY
     if "fingerprint" in predictions.schema.names and predictions.column("fingerprint")[at].is_valid:
         return "unknown_request", "no prompt has this request"
     return "no_key", "it has neither a key nor a request to be known by"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,20 +34,20 @@ def split_fingerprints(fingerprints: pa.FixedSizeBinaryArray) -> tuple[Hashes, H
 
 
 class MatchIndex:
-    """Rows by a 64-bit value, 16 bytes a row; rows that share a value form a group, in input order.
+    """Rows by a 64-bit value, 12 bytes a row; rows that share a value form a group, in input order.
 
     Args:
-        values: The value of each row.
-        rows: The rows' numbers.
+        values: The value of each row; 0 for one that has none.
     """
 
-    def __init__(self, values: Hashes, rows: Rows) -> None:
-        order = np.argsort(values, kind="stable")
+    def __init__(self, values: Hashes) -> None:
+        order = np.argsort(values, kind="stable")[np.count_nonzero(values == 0) :]
         self._values = values[order]
-        self._rows = rows[order]
+        self._rows = order.astype(np.int32 if len(values) < 2**31 else np.int64)
+        del order
         changes = np.flatnonzero(self._values[1:] != self._values[:-1]) + 1
-        self._is_unique = len(changes) + 1 >= len(values)
-        self._starts = None if self._is_unique else np.concatenate(([0], changes, [len(values)]))
+        is_unique = len(changes) + 1 >= len(self._values)
+        self._starts = None if is_unique else np.concatenate(([0], changes, [len(self._values)]))
         if self._starts is not None:
             self._values = self._values[self._starts[:-1]]
 
@@ -61,7 +62,9 @@ class MatchIndex:
     def first_rows(self, groups: Rows) -> Rows:
         """The first row of each group; ``NO_ROW`` stays."""
         places = groups if self._starts is None else self._starts[:-1][groups]
-        return np.where(groups == NO_ROW, NO_ROW, self._rows[places] if len(self._rows) else NO_ROW)
+        if not len(self._rows):
+            return groups
+        return np.where(groups == NO_ROW, NO_ROW, self._rows[places]).astype(np.int64)
 
     def is_shared(self, groups: Rows) -> npt.NDArray[np.bool_]:
         """Whether each group has several rows."""
@@ -70,13 +73,13 @@ class MatchIndex:
         shared: npt.NDArray[np.bool_] = (groups != NO_ROW) & (self._starts[groups + 1] - self._starts[groups] > 1)
         return shared
 
-    def members(self, group: int) -> Rows:
+    def members(self, group: int) -> npt.NDArray[Any]:
         """All rows of a group, in input order."""
         if self._starts is None:
             return self._rows[group : group + 1]
         return self._rows[self._starts[group] : self._starts[group + 1]]
 
-    def shared_groups(self) -> list[Rows]:
+    def shared_groups(self) -> list[npt.NDArray[Any]]:
         """The rows of every group that has several."""
         if self._starts is None:
             return []

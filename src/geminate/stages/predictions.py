@@ -74,7 +74,7 @@ def _decode_lines(lines: list[bytes], reading: ReadOptions, known: dict[int, Unr
     decode = strict_decoder(
         reading.key_name,
         with_request=reading.fingerprints != "none",
-        with_members=reading.keep_response or reading.with_siblings,
+        with_members=reading.keep_response or reading.with_siblings or bool(reading.contents),
     )
     if known:
         lines = [b"" if at in known else line for at, line in enumerate(lines)]

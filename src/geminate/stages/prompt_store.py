@@ -55,7 +55,7 @@ class PromptStore:
         self._spool = spool
         self._slot = slot
         self._hashes: list[Hashes] = []
-        self._halves: list[tuple[Hashes, Hashes]] = []
+        self._halves: dict[int, tuple[Hashes, Hashes]] = {}  # By their place in `_hashes`.
 
     def add(
         self,
@@ -74,10 +74,12 @@ class PromptStore:
         sent = pc.is_null(rejects)
         keys = pa.nulls(rows, pa.string()) if keys is None else pc.if_else(sent, keys, None)
         self._hashes.append(hash_keys(keys))
-        zeros = np.zeros(rows, np.uint64)
-        halves = (zeros, zeros) if fingerprints is None else split_fingerprints(pc.if_else(sent, fingerprints, None))
-        self._halves.append(halves)
-        lost = sent.to_numpy(zero_copy_only=False) & (self._hashes[-1] == 0) & (halves[0] == 0)
+        has_key = self._hashes[-1] != 0
+        if fingerprints is not None:
+            halves = split_fingerprints(pc.if_else(sent, fingerprints, None))
+            self._halves[len(self._hashes) - 1] = halves
+            has_key |= halves[0] != 0
+        lost = sent.to_numpy(zero_copy_only=False) & ~has_key
         if lost.any():
             row = self.count + int(lost.argmax()) + 1
             raise PromptError("it has no key", where=f"prompt {row}", remedy="give every prompt a key")
@@ -92,14 +94,20 @@ class PromptStore:
         Raises:
             PromptError: Two prompts have one key.
         """
-        nothing = np.empty(0, np.uint64)
-        hashes = np.concatenate([nothing, *self._hashes])
-        firsts = np.concatenate([nothing, *(first for first, _ in self._halves)])
-        seconds = np.concatenate([nothing, *(second for _, second in self._halves)])
-        self._hashes, self._halves = [], []
-        rows = np.flatnonzero(hashes)
-        keys = MatchIndex(hashes[rows], rows)
+        firsts, seconds = self._join_halves(0), self._join_halves(1)
+        hashes = np.concatenate([np.empty(0, np.uint64), *self._hashes])
+        self._hashes, self._halves = [], {}
+        keys = MatchIndex(hashes)
         return PromptIndex(keys, self._exact_rows(keys), firsts, seconds)
+
+    def _join_halves(self, which: int) -> Hashes:
+        """One half of every prompt's fingerprint; nothing if no prompt has one, which saves its memory."""
+        if not self._halves:
+            return np.empty(0, np.uint64)
+        given = enumerate(self._hashes)
+        return np.concatenate(
+            [self._halves[at][which] if at in self._halves else np.zeros_like(hashes) for at, hashes in given]
+        )
 
     def iter_ranges(self, range_rows: int) -> Iterator[PromptRange]:
         """The prompts in input order, ``range_rows`` at a time; memory is that of one range."""

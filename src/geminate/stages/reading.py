@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from geminate.errors import UsageError
 from geminate.wire.predictions import SERVICE_MEMBERS
-from geminate.wire.tables import decoded_schema
+from geminate.wire.tables import REPAIR_COLUMN, decoded_schema
 
 
 class JudgedTexts(Protocol):
@@ -23,6 +23,11 @@ class JudgedTexts(Protocol):
     @property
     def problems(self) -> list[str | None]:
         """What is wrong with each text; None where it is valid."""
+        ...
+
+    @property
+    def repairs(self) -> list[str | None]:
+        """The name of what had to be done to each text to make it JSON; None where nothing had."""
         ...
 
 
@@ -48,6 +53,7 @@ class ReadOptions:
         fingerprints: Of which lines the request is fingerprinted: of none, of those without a key, of all.
         keep_response: Whether the response is kept as JSON.
         with_siblings: Whether all siblings are kept.
+        contents: What is read of the response beside the answer's text, as ``order_contents`` gives it.
         answer: What the answers are held against.
 
     Raises:
@@ -58,6 +64,7 @@ class ReadOptions:
     fingerprints: Literal["none", "keyless", "all"] = "none"
     keep_response: bool = False
     with_siblings: bool = False
+    contents: tuple[str, ...] = ()
     answer: AnswerJudge | None = None
 
     def __post_init__(self) -> None:
@@ -74,9 +81,11 @@ class ReadOptions:
     @property
     def schema(self) -> pa.Schema:
         """The schema of the decoded predictions."""
-        return decoded_schema(
+        schema = decoded_schema(
             self.answer_type,
             keep_response=self.keep_response,
+            contents=self.contents,
             with_fingerprint=self.fingerprints != "none",
             with_siblings=self.with_siblings,
         )
+        return schema.append(pa.field(REPAIR_COLUMN, pa.string())) if self.answer else schema

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from geminate.wire.tables import REPAIR_COLUMN
+
 
 @dataclass(slots=True)
 class JoinReport:
@@ -24,6 +26,7 @@ class JoinReport:
         outcomes: Prompts by outcome.
         tokens: Sums over the used lines, by column.
         duplicate_tokens: The same over the duplicates.
+        repairs: Valid answers of the used lines that were not JSON as they stood, by what made them so.
     """
 
     prompts: int = 0
@@ -36,11 +39,18 @@ class JoinReport:
     outcomes: Counter[str] = field(default_factory=Counter)
     tokens: Counter[str] = field(default_factory=Counter)
     duplicate_tokens: Counter[str] = field(default_factory=Counter)
+    repairs: Counter[str] = field(default_factory=Counter)
 
     def count_outcomes(self, outcomes: pa.StringArray) -> None:
         """Nothing; counts the outcomes of some joined rows."""
         for entry in pc.value_counts(outcomes).to_pylist():
             self.outcomes[entry["values"]] += entry["counts"]
+
+    def count_repairs(self, used: pa.RecordBatch) -> None:
+        """Nothing; counts the repairs of some used predictions, where answers were judged at all."""
+        if REPAIR_COLUMN in used.schema.names:
+            for entry in pc.value_counts(used.column(REPAIR_COLUMN).drop_null()).to_pylist():
+                self.repairs[entry["values"]] += entry["counts"]
 
     def imbalances(self) -> list[str]:
         """The equations that do not hold, as sentences; none once every prompt and every line is accounted for."""

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from geminate.errors import UsageError
 from geminate.stages.reading import ReadOptions
 from geminate.wire.outcomes import RETRYABLE, Outcome
-from geminate.wire.tables import DEFAULT_PREFIX, prediction_fields
+from geminate.wire.tables import DEFAULT_PREFIX, OPTIONAL_COLUMNS, prediction_fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ def joined_schema(prompts: pa.Schema, reading: ReadOptions, prefix: str = DEFAUL
     Raises:
         UsageError: A column of the prompts has the name of one that is to be added.
     """
-    fields = prediction_fields(reading.answer_type, keep_response=reading.keep_response)
+    fields = prediction_fields(reading.answer_type, keep_response=reading.keep_response, contents=reading.contents)
     added = [field.with_name(prefix + field.name) for field in fields]
     clashes = sorted(set(prompts.names) & {field.name for field in added})
     if clashes:
@@ -63,7 +63,7 @@ def assemble_rows(
         **extras,
     }
     names = [field.name for field in prediction_fields()]
-    names += ["response"] if len(schema) > len(inputs) + len(names) else []
+    names += [name for name in OPTIONAL_COLUMNS if name in used.schema.names]
     added = [derived[name] if name in derived else used.column(name) for name in names]
     return pa.RecordBatch.from_arrays([*inputs, *added], schema=schema)
 

@@ -26,7 +26,7 @@ class Stray:
         reason: Why, as one word.
         message: Why, as a sentence; empty where the reason says all.
         key: Its key, as its owner wrote it; None where it has none or the key is lost.
-        raw: The line's bytes; of an overlong line the beginning.
+        raw: The line's bytes; of an overlong line the beginning; empty where they are no longer at hand.
     """
 
     kind: Literal["unreadable", "orphan", "suspect"]

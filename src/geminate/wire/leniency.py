@@ -35,9 +35,12 @@ _decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
 def decode_leniently(line: bytes, key_name: str | None) -> Prediction | Unreadable:
     """The prediction, with its siblings, or why the line cannot be read. Never raises."""
     try:
-        members = _decode_members(line)
+        return _decode(_decode_members(line), key_name)
     except (ValueError, RecursionError) as refusal:  # MsgspecError and the Unicode errors are ValueErrors.
         return explain_unreadable(line, refusal, key_name)
+
+
+def _decode(members: Mapping[str, Raw], key_name: str | None) -> Prediction:
     response_json = _unwrap_json(members.get("response", ABSENT))
     error = read_value(members.get("error"))
     is_vertex = "status" in members or "processed_time" in members

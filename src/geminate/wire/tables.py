@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cache
 
 import pyarrow as pa
 
 from geminate.wire.canonical import FINGERPRINT_BYTES
+from geminate.wire.content_types import CONTENT_TYPES
 from geminate.wire.times import TIME_TYPE
 
 DEFAULT_PREFIX = "gemini_"
@@ -25,11 +27,20 @@ TOKEN_COLUMNS = (
     "total_tokens",
 )
 
+REPAIR_COLUMN = "repair"
+"""Of decoded predictions whose answers are judged: what made a valid answer JSON."""
+
 NO_ANSWER_TYPE = pa.string()
 """The type of ``answer`` where nothing says what an answer is; every value is null."""
 
 
-def prediction_fields(answer_type: pa.DataType | None = None, *, keep_response: bool = False) -> list[pa.Field]:
+OPTIONAL_COLUMNS = ("response", *CONTENT_TYPES)
+"""The columns that stand last, in this order, where they are asked for."""
+
+
+def prediction_fields(
+    answer_type: pa.DataType | None = None, *, keep_response: bool = False, contents: Collection[str] = ()
+) -> list[pa.Field]:
     """The fields that one prediction gives to its joined row, in the order of the joined row, without the prefix."""
     fields = [
         pa.field("outcome", pa.string()),
@@ -50,7 +61,8 @@ def prediction_fields(answer_type: pa.DataType | None = None, *, keep_response: 
         pa.field("job", pa.string()),
         pa.field("source", pa.string()),
     ]
-    return [*fields, pa.field("response", pa.string())] if keep_response else fields
+    fields += [pa.field("response", pa.string())] if keep_response else []
+    return fields + [pa.field(name, kind) for name, kind in CONTENT_TYPES.items() if name in contents]
 
 
 # Known only once a prediction has been matched to its prompt.
@@ -62,6 +74,7 @@ def decoded_schema(
     answer_type: pa.DataType | None = None,
     *,
     keep_response: bool = False,
+    contents: tuple[str, ...] = (),
     with_fingerprint: bool = False,
     with_siblings: bool = False,
 ) -> pa.Schema:
@@ -73,9 +86,8 @@ def decoded_schema(
     fields = [pa.field("key", pa.string())]
     if with_fingerprint:
         fields.append(pa.field("fingerprint", FINGERPRINT_TYPE))
-    fields += [
-        field for field in prediction_fields(answer_type, keep_response=keep_response) if field.name not in _MATCHED
-    ]
+    given = prediction_fields(answer_type, keep_response=keep_response, contents=contents)
+    fields += [field for field in given if field.name not in _MATCHED]
     if with_siblings:
         fields.append(pa.field("siblings", pa.string()))
     return pa.schema([*fields, pa.field("line", pa.int64()), pa.field("offset", pa.int64())])

@@ -18,6 +18,7 @@ TOO_LARGE_FOR_A_FIXTURE = {
     "limit.line_bytes",
     "limit.rows",
 }
+FOUND_WHILE_BUILDING = {"schema.null_slot", "schema.template"}
 
 
 def check(path: Path, piece_bytes: int, *, advice: bool = False) -> list:
@@ -55,5 +56,6 @@ def test_advice_is_given_on_request_only(path):
 
 def test_every_rule_has_a_case():
     covered = {path.name.partition("--")[0] for path in INVALID}
-    assert covered | TOO_LARGE_FOR_A_FIXTURE == set(RULES)
-    assert not covered & TOO_LARGE_FOR_A_FIXTURE
+    elsewhere = TOO_LARGE_FOR_A_FIXTURE | FOUND_WHILE_BUILDING
+    assert covered | elsewhere == set(RULES)
+    assert not covered & elsewhere
