@@ -18,7 +18,8 @@ if TYPE_CHECKING:
         TransientError,
         UsageError,
     )
-    from geminate.pipeline.join import JoinedRows, join, read_predictions
+    from geminate.pipeline.join import join, read_predictions
+    from geminate.pipeline.joined_rows import JoinedRows
     from geminate.pipeline.lines import RequestLines, build
     from geminate.pipeline.runs import Run
     from geminate.pipeline.target import Target
@@ -50,7 +51,7 @@ __all__ = [
 
 _ROOMS = {
     "Where": "connect",
-    "JoinedRows": "pipeline.join",
+    "JoinedRows": "pipeline.joined_rows",
     "join": "pipeline.join",
     "read_predictions": "pipeline.join",
     "RequestLines": "pipeline.lines",

@@ -33,7 +33,7 @@ class NotHere:
     arrow_type: pa.DataType | None = None
 
     def judge_texts(self, texts):
-        return SimpleNamespace(answers=texts, problems=[None] * len(texts))
+        return SimpleNamespace(answers=texts, problems=[None] * len(texts), repairs=[None] * len(texts))
 
 
 class NotAnywhere(NotHere):

@@ -87,7 +87,7 @@ def _fix(files: list[LineFile], out: Path) -> list[str]:
     from geminate.pipeline.check import fix_requests
 
     count, shown = 0, []
-    for count, fix in enumerate(fix_requests(files, out), 1):  # noqa: B007 the last count is the number of repairs
+    for count, fix in enumerate(fix_requests(files, out), 1):
         if count <= _SHOWN:
             shown.append(f"{fix.file}:{fix.line}: {fix.change}")
     more = [f"… and {count - _SHOWN:,} more repairs"] if count > _SHOWN else []

@@ -14,6 +14,7 @@ from geminate.cli.options import (
     read_answer_spec,
     run_argument,
     spec_options,
+    take_content,
     take_prompt_options,
     take_store,
     where_options,
@@ -41,7 +42,7 @@ def collect(run_path: Path, out: str, prefix: str, keep_response: bool, **option
 
     progress = TerminalProgress()
     try:
-        wanted = CollectOptions(prefix, keep_response, take_output(options))
+        wanted = CollectOptions(prefix, keep_response, take_output(options), **take_content(options))
         joined = Run.open(run_path).collect(out, wanted, progress.notify)
     finally:
         progress.close()
@@ -75,7 +76,8 @@ def join(
 
     spec = read_answer_spec(options)
     names, key, by = ("prefix", "keep_response"), options.pop("key"), options.pop("by")
-    settings = JoinSettings(key=key, by=by, prompts=take_prompt_options(options), **{n: options.pop(n) for n in names})
+    kept = {name: options.pop(name) for name in names} | take_content(options)
+    settings = JoinSettings(key=key, by=by, prompts=take_prompt_options(options), **kept)
     output, store = take_output(options), take_store(options)
     output.check(out)
     progress = TerminalProgress()
@@ -116,6 +118,9 @@ def joined_sentences(joined: Joined) -> list[str]:
     sentences += [f"{getattr(joined, name):>9,}  {text}" for name, text in _STRAYS.items() if getattr(joined, name)]
     if joined.duplicates:
         sentences.append(f"{joined.duplicates:>9,}  further predictions for a prompt that has one; they are billed")
+    if joined.repairs:
+        ways = ", ".join(f"{name} {count:,}" for name, count in sorted(joined.repairs.items()))
+        sentences.append(f"{sum(joined.repairs.values()):>9,}  answers were JSON only after a repair: {ways}")
     return sentences
 
 

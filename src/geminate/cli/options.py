@@ -87,6 +87,15 @@ output_options = _together(
     click.option("--raw-cells", is_flag=True, help="Leave CSV cells that a spreadsheet would run as they are."),
     click.option("--prefix", default="gemini_", show_default=True, metavar="P", help="What added columns begin with."),
     click.option("--keep-response", is_flag=True, help="Add the raw response as a column."),
+    click.option("--keep-thoughts", is_flag=True, help="Add the model's thoughts as a column."),
+    click.option(
+        "--with",
+        "contents",
+        multiple=True,
+        metavar="A,B,…",
+        help="Add columns of code, citations, grounding, logprobs or safety.",
+    ),
+    click.option("--media", metavar="DIR", help="Write inline data to files in DIR, and add a column that names them."),
 )
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout.")
@@ -159,6 +168,13 @@ def take_prompt_options(options: dict[str, Any]) -> PromptOptions:
     columns = options.pop("columns")
     names = ("input_format", "limit", "sample", "seed", "where")
     return PromptOptions(columns=tuple(columns.split(",")) if columns else None, **{n: options.pop(n) for n in names})
+
+
+def take_content(options: dict[str, Any]) -> dict[str, Any]:
+    """What is read of the responses beside the answers' text; the options are taken out of ``options``."""
+    names = ["thoughts"] if options.pop("keep_thoughts") else []
+    given = [name.strip() for text in options.pop("contents") for name in text.split(",")]
+    return {"content": (*names, *filter(None, given)), "media": options.pop("media")}
 
 
 def _text(text: str) -> str:

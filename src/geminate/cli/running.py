@@ -19,6 +19,7 @@ from geminate.cli.options import (
     spec_options,
     submit_options,
     take_build_options,
+    take_content,
     take_prompts,
     take_target,
     where_options,
@@ -54,7 +55,7 @@ def run(prompts: tuple[str, ...], out: str, run_path: Path | None, on_doubt: str
         out,
         build=take_build_options(options),
         target=target,
-        collect=CollectOptions(options.pop("prefix"), options.pop("keep_response"), output),
+        collect=CollectOptions(options.pop("prefix"), options.pop("keep_response"), output, **take_content(options)),
         post_again=on_doubt == "post",
     )
     opened = take_prompts(prompts, target.where if target else None, options)

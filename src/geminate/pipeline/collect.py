@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,11 +15,13 @@ from geminate.formats.line_files import LineFile, find_line_files
 from geminate.formats.record_spool import RecordSpool
 from geminate.ledger import Attempt, Ledger
 from geminate.pipeline.folder import REJECT_COLUMN, SPEC_NAME, Manifest, RunFolder, ShardRecord
+from geminate.pipeline.media import open_media_folder, with_media_files
 from geminate.pipeline.outputs import Joined, OnStray, OpenRows, OutputOptions, RowStream, write_joined
 from geminate.pipeline.predictions import find_predictions, iter_decoded
 from geminate.pipeline.progress import Notify, silent
 from geminate.pipeline.templates import read_answer
 from geminate.ports import ObjectStore
+from geminate.stages.contents import order_contents
 from geminate.stages.join import Joiner, JoinOptions
 from geminate.stages.keys import KeyColumn
 from geminate.stages.reading import ReadOptions
@@ -39,11 +41,27 @@ class CollectOptions:
         prefix: What the added columns begin with.
         keep_response: Whether the raw response is kept.
         output: How the output is written.
+        content: What is read of the responses beside the answers' text, as in ``JoinSettings``.
+        media: The folder that inline data goes to; None leaves it in the predictions.
+
+    Raises:
+        UsageError: There is no such content.
     """
 
     prefix: str = DEFAULT_PREFIX
     keep_response: bool = False
     output: OutputOptions = field(default_factory=OutputOptions)
+    content: Collection[str] = ()
+    media: str | Path | None = None
+
+    def __post_init__(self) -> None:
+        order_contents(self.content)
+
+    def check(self, out: str | Path) -> None:
+        """Nothing, where rows and media can be written; to be asked before any work is done."""
+        self.output.check(out)
+        if self.media is not None:
+            open_media_folder(self.media, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +84,7 @@ class Collector:
             TargetError: The output exists.
             UsageError: Nothing was submitted, or jobs are still running.
         """
-        self.options.output.check(out)
+        self.options.check(out)
         return write_joined(self._open_rows(self.shard_joins()), out, self.options.output, notify)
 
     def shard_joins(self) -> list[ShardJoin]:
@@ -84,8 +102,10 @@ class Collector:
                 remedy="run geminate submit and geminate wait first",
             )
         spec = Spec.from_document(self.folder.read_json(SPEC_NAME))
-        reading = ReadOptions(keep_response=self.options.keep_response, answer=read_answer(spec))
-        options = JoinOptions(reading=reading, prefix=self.options.prefix)
+        wanted = self.options
+        contents = order_contents(wanted.content, with_media=wanted.media is not None)
+        reading = ReadOptions(keep_response=wanted.keep_response, contents=contents, answer=read_answer(spec))
+        options = JoinOptions(reading=reading, prefix=wanted.prefix)
         return [
             ShardJoin(self, record, [a for a in attempts if a.shard == record.name], options)
             for record in self.manifest.shards
@@ -98,7 +118,10 @@ class Collector:
             rows = (record_batch for shard in shards for record_batch in shard.iter_rows(on_stray, report))
             return RowStream(shards[0].schema(), report, rows)
 
-        return open_rows
+        if self.options.media is None:
+            return open_rows
+        folder = open_media_folder(self.options.media, self.manifest.key)
+        return with_media_files(open_rows, folder, self.options.prefix)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice
@@ -16,12 +16,15 @@ from geminate.errors import InputError, UsageError
 from geminate.formats.line_files import LineFile, find_line_files
 from geminate.formats.prompts import PromptOptions
 from geminate.formats.record_spool import RecordSpool
+from geminate.pipeline.joined_rows import JoinedRows
 from geminate.pipeline.lefts import KEY_NAMES, Left, holds_requests, open_prompt_side, open_request_side
+from geminate.pipeline.media import open_media_folder, with_media_files
 from geminate.pipeline.opening import OpenStore, as_prompts, default_store
-from geminate.pipeline.outputs import OnStray, OpenRows, RowStream, check_balance, drop
+from geminate.pipeline.outputs import OnStray, OpenRows, RowStream
 from geminate.pipeline.predictions import find_predictions, iter_decoded
 from geminate.pipeline.templates import read_answer
 from geminate.stages.alone import LonePredictions
+from geminate.stages.contents import order_contents
 from geminate.stages.join import Joiner, JoinOptions
 from geminate.stages.reading import ReadOptions
 from geminate.stages.specs import Spec
@@ -43,6 +46,9 @@ class JoinSettings:
         prefix: What the added columns begin with.
         keep_response: Whether the raw response is kept.
         prompts: How prompts are read.
+        content: What is read of the responses beside the answers' text, each into a column of its own: ``thoughts``,
+            ``code``, ``citations``, ``grounding``, ``logprobs``, ``safety``.
+        media: The folder that inline data goes to, as files named after the keys; None leaves it in the predictions.
     """
 
     key: str | None = None
@@ -50,6 +56,8 @@ class JoinSettings:
     prefix: str = DEFAULT_PREFIX
     keep_response: bool = False
     prompts: PromptOptions | None = None
+    content: Collection[str] = ()
+    media: str | Path | None = None
 
 
 def join(
@@ -72,7 +80,9 @@ def join(
         SpecError: The spec does not fit them.
         UsageError: The settings contradict each other.
     """
-    return JoinedRows(open_join(prompts, _names(predictions), spec, JoinSettings(**settings)))
+    given = JoinSettings(**settings)
+    opened = open_join(prompts, _names(predictions), spec, given)
+    return JoinedRows(opened, read_answer(spec) if spec else None, given.prefix)
 
 
 def read_predictions(
@@ -88,59 +98,9 @@ def read_predictions(
     Raises:
         InputError: The predictions are not there.
     """
-    return JoinedRows(open_alone(_names(predictions), spec, JoinSettings(**settings)))
-
-
-class JoinedRows:
-    """Joined rows as a stream of record batches, which can be taken once.
-
-    Anything that reads the Arrow C stream takes it as it is: ``pa.RecordBatchReader.from_stream``, polars, DuckDB.
-
-    Attributes:
-        schema: Their columns.
-        report: Their counts, complete after the last record batch.
-    """
-
-    def __init__(self, open_rows: OpenRows) -> None:
-        stream = open_rows(drop)
-        self.schema = stream.schema
-        self.report = stream.report
-        self._rows = self._iter_checked(stream.rows)
-
-    def __iter__(self) -> Iterator[pa.RecordBatch]:
-        return self._rows
-
-    def __next__(self) -> pa.RecordBatch:
-        return next(self._rows)
-
-    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        return pa.RecordBatchReader.from_batches(self.schema, self._rows).__arrow_c_stream__(requested_schema)
-
-    def read_next_batch(self) -> pa.RecordBatch:
-        """The next record batch.
-
-        Raises:
-            StopIteration: There is none.
-        """
-        return next(self._rows)
-
-    def read_all(self) -> pa.Table:
-        """All rows that have not been taken, in memory."""
-        return pa.Table.from_batches(self._rows, self.schema)
-
-    def read_pandas(self) -> Any:
-        """All rows that have not been taken, as a pandas frame."""
-        return self.read_all().to_pandas()
-
-    def read_polars(self) -> Any:
-        """All rows that have not been taken, as a polars frame."""
-        import polars as pl
-
-        return pl.from_arrow(self.read_all())
-
-    def _iter_checked(self, rows: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        yield from rows
-        check_balance(self.report)
+    given = JoinSettings(**settings)
+    opened = open_alone(_names(predictions), spec, given)
+    return JoinedRows(opened, read_answer(spec) if spec else None, given.prefix)
 
 
 def open_join(
@@ -159,10 +119,11 @@ def open_join(
         key_name=key_name,
         fingerprints=fingerprints,
         keep_response=settings.keep_response,
+        contents=order_contents(settings.content, with_media=settings.media is not None),
         answer=read_answer(spec) if spec else None,
     )
     options = JoinOptions(reading=reading, prefix=settings.prefix)
-    return partial(_open_joined, left, files, options)
+    return _with_media(partial(_open_joined, left, files, options), settings, left.key_names[0])
 
 
 def open_alone(
@@ -175,10 +136,18 @@ def open_alone(
     reading = ReadOptions(
         key_name=key_name,
         keep_response=settings.keep_response,
+        contents=order_contents(settings.content, with_media=settings.media is not None),
         with_siblings=True,
         answer=read_answer(spec) if spec else None,
     )
-    return partial(_open_lone, files, JoinOptions(reading=reading, prefix=settings.prefix))
+    opened = partial(_open_lone, files, JoinOptions(reading=reading, prefix=settings.prefix))
+    return _with_media(opened, settings, key_name, keys_repeat=True)
+
+
+def _with_media(opened: OpenRows, settings: JoinSettings, key: str | None, *, keys_repeat: bool = False) -> OpenRows:
+    if settings.media is None:
+        return opened
+    return with_media_files(opened, open_media_folder(settings.media, key, keys_repeat=keys_repeat), settings.prefix)
 
 
 def _open_joined(left: Left, files: list[LineFile], options: JoinOptions, on_stray: OnStray) -> RowStream:

@@ -45,9 +45,7 @@ class JoinedRows:
         report: Their counts, complete after the last record batch.
     """
 
-    def __init__(
-        self, open_rows: OpenRows, answer: AnswerSchema | None = None, prefix: str = DEFAULT_PREFIX
-    ) -> None:
+    def __init__(self, open_rows: OpenRows, answer: AnswerSchema | None = None, prefix: str = DEFAULT_PREFIX) -> None:
         stream = open_rows(drop)
         self.schema = stream.schema
         self.report = stream.report

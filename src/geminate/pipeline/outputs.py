@@ -76,6 +76,7 @@ class Joined(msgspec.Struct, frozen=True):
         suspects: Lines whose key and request belong to different prompts.
         tokens: Sums over used lines.
         duplicate_tokens: Sums over duplicates, which are billed too.
+        repairs: Valid answers that were not JSON as they stood, by what made them so.
         geminate: The version that wrote it.
     """
 
@@ -90,6 +91,7 @@ class Joined(msgspec.Struct, frozen=True):
     suspects: int
     tokens: dict[str, int]
     duplicate_tokens: dict[str, int]
+    repairs: dict[str, int] = {}
     geminate: str = geminate.__version__
 
     @property

@@ -67,7 +67,7 @@ def run_whole(prompts: Prompts, spec: Spec, options: WholeOptions, notify: Notif
         finished = _read_finished(run, out)
         if finished is not None:
             return Whole(run, finished, [status.job for status in run.status(refresh=False) if status.job])
-    options.collect.output.check(out)
+    options.collect.check(out)
     run = run or Run.create(run_path, prompts, spec, options.build, notify)
     run.submit(options.target, notify, post_again=options.post_again)
     jobs = run.wait(notify)

@@ -106,7 +106,10 @@ class _Worker:
 
     def begin(self, options: bytes) -> bool:
         """Whether the process could make sense of the options."""
-        return self._ask(options) is True
+        try:
+            return self._ask(options) is True
+        except GeminateError:
+            return False
 
     def submit(self, block: LineBlock) -> Future[DecodedBlock]:
         """The decoded block, later."""

@@ -1,0 +1,118 @@
+"""The documentation names what is there, and nothing that is not."""
+
+import re
+from importlib import import_module
+from pathlib import Path
+
+import click
+import pytest
+
+import geminate as gm
+from geminate.cli import cli
+from geminate.stages.checks import RULES
+from geminate.wire.content_types import CONTENT_TYPES
+from geminate.wire.tables import prediction_fields
+
+ROOT = Path(__file__).parents[2]
+REFERENCE = ROOT / "docs" / "reference"
+PAGES = sorted(
+    [ROOT / "README.md", ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")],
+    key=str,
+)
+IDS = [str(page.relative_to(ROOT)) for page in PAGES]
+_FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def commands():
+    context = click.Context(cli)
+    return {name: cli.get_command(context, name) for name in cli.list_commands(context)}
+
+
+def real_options(command):
+    return {
+        spelling
+        for option in command.params
+        if isinstance(option, click.Option)
+        for spelling in option.opts
+        if spelling not in {"-h", "--help"}
+    }
+
+
+def sections(page):
+    """The text below each heading, by the heading as links name it."""
+    parts = re.split(r"^#{2,} (.*)$", page.read_text("utf-8"), flags=re.MULTILINE)
+    return {head.lower().replace(" ", "-"): text for head, text in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+def first_cells(text):
+    return re.findall(r"^\| (`.*?) \| ", text, re.MULTILINE)
+
+
+def documented_options(text, all_sections):
+    """The options in a section's own table, and in those of the groups that it links to."""
+    groups = [all_sections[name] for name in re.findall(r"\(#([\w-]+-options)\)", text)]
+    cells = [cell for part in (text, *groups) for cell in first_cells(part)]
+    return {option for cell in cells for option in re.findall(r"`(--?[a-z][a-z-]*)", cell)}
+
+
+@pytest.mark.parametrize("name", commands())
+def test_each_command_is_documented_with_exactly_its_options(name):
+    found = sections(REFERENCE / "commands.md")
+    assert documented_options(found[f"geminate-{name}"], found) == real_options(commands()[name])
+
+
+def test_no_command_is_documented_that_is_not_there():
+    documented = {head.removeprefix("geminate-") for head in sections(REFERENCE / "commands.md") if "geminate-" in head}
+    assert documented == set(commands())
+
+
+def test_every_rule_is_documented_in_its_own_words():
+    page = (REFERENCE / "rules.md").read_text("utf-8")
+    assert [rule for rule, meaning in RULES.items() if f"| `{rule}` | {meaning} |" not in page] == []
+
+
+def test_the_joined_rows_have_the_documented_columns_in_this_order():
+    page = (REFERENCE / "joined-rows.md").read_text("utf-8").partition("\n## ")[0]
+    assert [cell.strip("`") for cell in first_cells(page)] == [
+        field.name for field in prediction_fields(keep_response=True, contents=CONTENT_TYPES)
+    ]
+
+
+def test_every_public_name_is_documented():
+    page = (REFERENCE / "python.md").read_text("utf-8")
+    assert [name for name in gm.__all__ if not re.search(rf"\b{name}\b", page)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_relative_links_lead_somewhere(page):
+    text = _FENCED.sub("", page.read_text("utf-8"))
+    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
+    broken = []
+    for link in links:
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        if not target.exists() or (anchor and anchor not in sections(target)):
+            broken.append(link)
+    assert broken == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_python_blocks_compile_and_use_names_that_exist(page):
+    for language, code in _FENCED.findall(page.read_text("utf-8")):
+        if language != "python":
+            continue
+        compile(code, str(page), "exec")
+        assert [name for name in re.findall(r"\bgm\.(\w+)", code) if not hasattr(gm, name)] == []
+        for module, names in re.findall(r"^from (geminate[\w.]*) import (.+)$", code, re.MULTILINE):
+            assert [name for name in names.split(", ") if not hasattr(import_module(module), name)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_command_lines_use_commands_and_options_that_exist(page):
+    for language, code in _FENCED.findall(page.read_text("utf-8")):
+        if language not in {"console", "sh"}:
+            continue
+        for name, rest in re.findall(r"\bgeminate (\w+)((?:.*\\\n)*.*)", code.replace("$ ", "")):
+            assert name in commands()
+            used = set(re.findall(r"(?<=\s)(--?[a-z][a-z-]*)", re.sub(r"'[^']*'|\|.*", "", rest)))
+            assert used <= real_options(commands()[name]), name
