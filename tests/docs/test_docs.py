@@ -48,22 +48,26 @@ def first_cells(text):
     return re.findall(r"^\| (`.*?) \| ", text, re.MULTILINE)
 
 
-def documented_options(text, all_sections):
-    """The options in a section's own table, and in those of the groups that it links to."""
-    groups = [all_sections[name] for name in re.findall(r"\(#([\w-]+-options)\)", text)]
-    cells = [cell for part in (text, *groups) for cell in first_cells(part)]
-    return {option for cell in cells for option in re.findall(r"`(--?[a-z][a-z-]*)", cell)}
+def documented_commands():
+    """Each command's options: those its row names, and those of the groups it links to."""
+    page = REFERENCE / "commands.md"
+    groups = sections(page)
+    found = {}
+    for name, row in re.findall(r"^\| `geminate (\w+)(.*) \|$", page.read_text("utf-8"), re.MULTILINE):
+        tables = [cell for link in re.findall(r"\(#([\w-]+)\)", row) for cell in first_cells(groups[link])]
+        found[name] = set(re.findall(r"`(--?[a-z][a-z-]*)", " ".join([row, *tables])))
+    return found
 
 
-@pytest.mark.parametrize("name", commands())
-def test_each_command_is_documented_with_exactly_its_options(name):
-    found = sections(REFERENCE / "commands.md")
-    assert documented_options(found[f"geminate-{name}"], found) == real_options(commands()[name])
+def test_each_command_is_documented_with_exactly_its_options():
+    assert documented_commands() == {name: real_options(command) for name, command in commands().items()}
 
 
-def test_no_command_is_documented_that_is_not_there():
-    documented = {head.removeprefix("geminate-") for head in sections(REFERENCE / "commands.md") if "geminate-" in head}
-    assert documented == set(commands())
+def test_every_option_is_explained():
+    explained = set(
+        re.findall(r"`(--?[a-z][a-z-]*)", " ".join(first_cells((REFERENCE / "commands.md").read_text("utf-8"))))
+    )
+    assert {option for command in commands().values() for option in real_options(command)} - explained == set()
 
 
 def test_every_rule_is_documented_in_its_own_words():
@@ -116,3 +120,14 @@ def test_command_lines_use_commands_and_options_that_exist(page):
             assert name in commands()
             used = set(re.findall(r"(?<=\s)(--?[a-z][a-z-]*)", re.sub(r"'[^']*'|\|.*", "", rest)))
             assert used <= real_options(commands()[name]), name
+
+
+def test_the_guarantees_name_tests_that_exist():
+    page = (ROOT / "docs" / "guarantees.md").read_text("utf-8")
+    assert [name for name in re.findall(r"`(tests/[^`]*)`", page) if not (ROOT / name).exists()] == []
+
+
+def test_every_page_is_in_the_navigation():
+    nav = (ROOT / "mkdocs.yml").read_text("utf-8").partition("\nnav:\n")[2]
+    pages = {page.relative_to(ROOT / "docs").as_posix() for page in (ROOT / "docs").rglob("*.md")}
+    assert set(re.findall(r"([\w/-]+\.md)$", nav, re.MULTILINE)) == pages

@@ -102,8 +102,11 @@ def told(prediction):
     """Everything the rows take from a prediction."""
     response = prediction.response
     usage = response.usage_metadata if response else None
+    verdict = judge(prediction)
+    # Arguments are JSON text, and one value has many texts: the slow road writes it anew.
+    calls = [call | {"args": call["args"] and json.loads(call["args"])} for call in verdict.function_calls or []]
     return (
-        judge(prediction),
+        verdict._replace(function_calls=calls),
         prediction.key,
         prediction.processed_time,
         response and (response.model_version, response.response_id),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
@@ -18,6 +18,8 @@ from geminate.stages.contents import MEDIA
 from geminate.stages.keys import KeyColumn
 from geminate.wire.content_types import MEDIA_FILES_TYPE
 from geminate.wire.media_names import media_name
+
+_WRITERS = 8  # A file is on the disk before it has its name, and many can wait for the disk at once.
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,20 @@ class MediaFolder:
     path: Path
     key_name: str | None
     keys_repeat: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Medium:
+    """One medium, not copied out of its record batch, and where it goes; nowhere if it could not be read."""
+
+    mime_type: str | None
+    data: pa.Buffer | None
+    path: Path | None
+
+    @property
+    def cell(self) -> dict[str, str | int | None]:
+        path, size = (None, None) if self.path is None or self.data is None else (str(self.path), self.data.size)
+        return {"path": path, "mime_type": self.mime_type, "size_bytes": size}
 
 
 def open_media_folder(path: str | Path, key_name: str | None, *, keys_repeat: bool = False) -> MediaFolder:
@@ -80,17 +96,19 @@ def _iter_written(
 ) -> Iterator[pa.RecordBatch]:
     row = 0
     earlier: Counter[str] = Counter()
-    for record_batch in rows:
-        files = []
-        for key, media in zip(_keys(record_batch, folder.key_name), record_batch.column(at).to_pylist(), strict=True):
-            row += 1
-            first = 1 + (earlier[key] if key is not None else 0)
-            files.append(media and [_write(blob, folder, key, row, number) for number, blob in enumerate(media, first)])
-            if media and key is not None and folder.keys_repeat:
-                earlier[key] += len(media)
-        columns = [*record_batch.columns]
-        columns[at] = pa.array(files, MEDIA_FILES_TYPE)
-        yield pa.RecordBatch.from_arrays(columns, schema=schema)
+    with ThreadPoolExecutor(_WRITERS, "geminate-media") as threads:
+        for record_batch in rows:
+            files: list[list[_Medium | None] | None] = []
+            for key, cell in zip(_keys(record_batch, folder.key_name), record_batch.column(at), strict=True):
+                row += 1
+                first = 1 + (earlier[key] if key is not None else 0)
+                files.append(_place(cell, folder.path, partial(media_name, key, row), first))
+                if key is not None and folder.keys_repeat and files[-1]:
+                    earlier[key] += len(files[-1])
+            deque(threads.map(_write_once, (medium for media in files for medium in media or () if medium)), maxlen=0)
+            columns = [*record_batch.columns]
+            columns[at] = pa.array([media and [m and m.cell for m in media] for media in files], MEDIA_FILES_TYPE)
+            yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def _keys(record_batch: pa.RecordBatch, key_name: str | None) -> list[str | None]:
@@ -100,21 +118,30 @@ def _keys(record_batch: pa.RecordBatch, key_name: str | None) -> list[str | None
     return keys
 
 
-def _write(blob: Any, folder: MediaFolder, key: str | None, row: int, number: int) -> Any:
-    """Where a medium lies now. One that could not be read keeps its number and has no path."""
-    if blob is None or blob["data"] is None:
-        return blob and {"path": None, "mime_type": blob["mime_type"], "size_bytes": None}
-    path = folder.path / media_name(key, row, number, blob["mime_type"])
-    _write_once(path, blob["data"])
-    return {"path": str(path), "mime_type": blob["mime_type"], "size_bytes": len(blob["data"])}
+def _place(
+    cell: pa.ListScalar, folder: Path, name: Callable[[int, str | None], str], first: int
+) -> list[_Medium | None] | None:
+    """Where a row's media go. One that could not be read keeps its number and has no path."""
+    if not cell.is_valid:
+        return None
+    media: list[_Medium | None] = []
+    for number, blob in enumerate(cell.values, first):
+        if not blob.is_valid:
+            media.append(None)
+            continue
+        mime_type, data = blob["mime_type"].as_py(), blob["data"].as_buffer()
+        media.append(_Medium(mime_type, data, None if data is None else folder / name(number, mime_type)))
+    return media
 
 
-def _write_once(path: Path, data: bytes) -> None:
+def _write_once(medium: _Medium) -> None:
+    path, data = medium.path, medium.data
+    if path is None or data is None:
+        return
     if path.is_file():
-        if path.stat().st_size == len(data) and path.read_bytes() == data:
+        if path.stat().st_size == data.size and path.read_bytes() == memoryview(data):
             return
-        raise TargetError(
-            "is there already with other bytes", where=str(path), remedy="remove it, or name a new folder"
-        )
+        remedy = "remove it, or name a new folder"
+        raise TargetError("is there already with other bytes", where=str(path), remedy=remedy)
     with open_atomic(path) as file:
         file.write(data)

@@ -14,6 +14,7 @@ import geminate
 from geminate.errors import GeminateError
 from geminate.formats.atomic import open_atomic
 from geminate.formats.rows import STDOUT, check_target, write_rows
+from geminate.pipeline.overlap import iter_ahead
 from geminate.pipeline.progress import Notify, Progress, silent
 from geminate.pipeline.strays import StrayFiles
 from geminate.stages.report import JoinReport
@@ -142,7 +143,7 @@ def check_balance(report: JoinReport) -> None:
 
 def _iter_watched(stream: RowStream, notify: Notify) -> Iterator[pa.RecordBatch]:
     done = 0
-    for record_batch in stream.rows:
+    for record_batch in iter_ahead(stream.rows):
         done += record_batch.num_rows
         notify(Progress("collect", done, None, "rows"))
         yield record_batch

@@ -99,8 +99,21 @@ def _plain_text(prediction: Prediction) -> str | None:
 
 
 def _is_incomplete(prediction: Prediction) -> bool:
-    """Whether the line may hold more than the strict decoder found: not where the service said that it failed."""
-    return not prediction.status and prediction.error is None
+    """Whether the line may hold more than the strict decoder found.
+
+    It has found all where the service said that the row failed, and where nothing is missing that the service always
+    writes; thoughts and answers in several parts are as complete as any other.
+    """
+    response = prediction.response
+    if prediction.status or prediction.error is not None:
+        return False
+    if response is None or not response.candidates or response.model_version is None:
+        return True
+    candidate, usage = response.candidates[0], response.usage_metadata
+    if candidate.finish_reason is None or usage is None or usage.prompt_token_count is None:
+        return True
+    parts = candidate.content.parts if candidate.content else None
+    return not parts or any(part.text is None and part.function_call is None for part in parts)
 
 
 def _column(name: str, kind: pa.DataType, length: int, verdicts: dict[int, Verdict]) -> pa.Array:
