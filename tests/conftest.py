@@ -9,6 +9,11 @@ from pathlib import Path
 
 import pytest
 import requests
+from hypothesis import settings
+
+# How long an example takes says nothing on a shared machine.
+settings.register_profile("geminate", deadline=None)
+settings.load_profile("geminate")
 
 
 def free_port() -> int:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -88,27 +88,52 @@ def _open_written(open_rows: OpenRows, folder: MediaFolder, column: str, on_stra
     stream = open_rows(on_stray)
     at = stream.schema.get_field_index(column)
     schema = stream.schema.set(at, pa.field(column, MEDIA_FILES_TYPE))
-    return replace(stream, schema=schema, rows=_iter_written(stream.rows, folder, schema, at))
 
-
-def _iter_written(
-    rows: Iterator[pa.RecordBatch], folder: MediaFolder, schema: pa.Schema, at: int
-) -> Iterator[pa.RecordBatch]:
-    row = 0
-    earlier: Counter[str] = Counter()
-    with ThreadPoolExecutor(_WRITERS, "geminate-media") as threads:
-        for record_batch in rows:
-            files: list[list[_Medium | None] | None] = []
-            for key, cell in zip(_keys(record_batch, folder.key_name), record_batch.column(at), strict=True):
-                row += 1
-                first = 1 + (earlier[key] if key is not None else 0)
-                files.append(_place(cell, folder.path, partial(media_name, key, row), first))
-                if key is not None and folder.keys_repeat and files[-1]:
-                    earlier[key] += len(files[-1])
-            deque(threads.map(_write_once, (medium for media in files for medium in media or () if medium)), maxlen=0)
+    def iter_written() -> Iterator[pa.RecordBatch]:
+        writer = _Writer(folder)
+        for record_batch in stream.rows:
             columns = [*record_batch.columns]
-            columns[at] = pa.array([media and [m and m.cell for m in media] for media in files], MEDIA_FILES_TYPE)
+            columns[at] = writer.write(record_batch.column(at), _keys(record_batch, folder.key_name))
+            del record_batch  # The bytes go before the next ones are made.
             yield pa.RecordBatch.from_arrays(columns, schema=schema)
+
+    return replace(stream, schema=schema, rows=iter_written())
+
+
+class _Writer:
+    """Writes the media of one record batch after the other."""
+
+    def __init__(self, folder: MediaFolder) -> None:
+        self._folder = folder
+        self._rows = 0
+        self._earlier: Counter[str] = Counter()
+
+    def write(self, column: pa.Array, keys: list[str | None]) -> pa.Array:
+        """Where the media of these rows are now."""
+        placed = [self._place(cell, key) for cell, key in zip(column, keys, strict=True)]
+        with ThreadPoolExecutor(_WRITERS, "geminate-media") as threads:
+            # Taking every outcome raises the first failure.
+            list(threads.map(_write_once, [medium for media in placed for medium in media or () if medium]))
+        cells = [None if media is None else [medium and medium.cell for medium in media] for media in placed]
+        return pa.array(cells, MEDIA_FILES_TYPE)
+
+    def _place(self, cell: pa.ListScalar, key: str | None) -> list[_Medium | None] | None:
+        """Where the next row's media go. One that could not be read keeps its number and has no path."""
+        self._rows += 1
+        if not cell.is_valid:
+            return None
+        first = 1
+        if key is not None and self._folder.keys_repeat:
+            first += self._earlier[key]
+            self._earlier[key] += len(cell.values)
+        return [self._medium(blob, key, number) for number, blob in enumerate(cell.values, first)]
+
+    def _medium(self, blob: pa.StructScalar, key: str | None, number: int) -> _Medium | None:
+        if not blob.is_valid:
+            return None
+        mime_type, data = blob["mime_type"].as_py(), blob["data"].as_buffer()
+        name = media_name(key, self._rows, number, mime_type)
+        return _Medium(mime_type, data, None if data is None else self._folder.path / name)
 
 
 def _keys(record_batch: pa.RecordBatch, key_name: str | None) -> list[str | None]:
@@ -116,22 +141,6 @@ def _keys(record_batch: pa.RecordBatch, key_name: str | None) -> list[str | None
         return [None] * record_batch.num_rows
     keys: list[str | None] = KeyColumn(str(key_name), generated=False).texts(record_batch).to_pylist()
     return keys
-
-
-def _place(
-    cell: pa.ListScalar, folder: Path, name: Callable[[int, str | None], str], first: int
-) -> list[_Medium | None] | None:
-    """Where a row's media go. One that could not be read keeps its number and has no path."""
-    if not cell.is_valid:
-        return None
-    media: list[_Medium | None] = []
-    for number, blob in enumerate(cell.values, first):
-        if not blob.is_valid:
-            media.append(None)
-            continue
-        mime_type, data = blob["mime_type"].as_py(), blob["data"].as_buffer()
-        media.append(_Medium(mime_type, data, None if data is None else folder / name(number, mime_type)))
-    return media
 
 
 def _write_once(medium: _Medium) -> None:
