@@ -50,7 +50,7 @@ class Work:
         read_bytes: What every command has to read.
         commands: Who does it.
         compare: How outputs are compared: ``rows``, ``requests``, or not at all.
-        first_file: A pattern beside the output, of the file that stands for "the first shard is whole".
+        first_file: A pattern of the file whose beginning says that the first shard is whole; empty for one shard.
         inputs: The files to have in the page cache.
     """
 
@@ -91,7 +91,7 @@ def iter_join_works(facts: Iterable[dict]) -> Iterator[Work]:
             (
                 Command(SUBJECT, (GEMINATE, *with_inputs), good_codes=(0, 3)),
                 Command("duckdb", peer("join_duckdb.py", prompts, predictions, OUT), 1.3 if large else 1.0),
-                Command("duckdb, in order", peer("join_duckdb.py", "--ordered", prompts, predictions, OUT)),
+                Command("duckdb ordered", peer("join_duckdb.py", "--ordered", prompts, predictions, OUT)),
                 Command("polars scan_lines", peer("join_polars.py", prompts, predictions, OUT), 2.0),
                 Command("polars scan_ndjson", peer("join_polars.py", "--ndjson", prompts, predictions, OUT), 2.0),
                 Command("orjson", peer("join_orjson.py", prompts, predictions, OUT), 2.0),
@@ -109,7 +109,7 @@ def iter_join_works(facts: Iterable[dict]) -> Iterator[Work]:
             (
                 Command(SUBJECT, (GEMINATE, *alone), good_codes=(0, 3)),
                 Command("duckdb", peer("join_duckdb.py", predictions, OUT), None if small else 3.0 if large else 1.5),
-                Command("duckdb, in order", peer("join_duckdb.py", "--ordered", predictions, OUT)),
+                Command("duckdb ordered", peer("join_duckdb.py", "--ordered", predictions, OUT)),
                 Command("orjson", peer("join_orjson.py", predictions, OUT)),
             ),
             "rows",
@@ -130,7 +130,7 @@ def iter_build_works(facts: Iterable[dict], written_bytes: dict[str, int]) -> It
             "read_bytes": Path(prompts).stat().st_size,
             "compare": "requests",
             "inputs": (Path(prompts),),
-            "first_file": "requests-00001*" if rows > MAX_SHARD_ROWS else "requests-00000.jsonl",
+            "first_file": "*requests-00001*" if rows > MAX_SHARD_ROWS else "",
         }
         limit = peer("limit_build.py", prompts, written_bytes[fact["name"]], OUT)
         yield Work(
@@ -172,7 +172,7 @@ def iter_check_works(folders: dict[str, tuple[Path, int]]) -> Iterator[Work]:
             sum(path.stat().st_size for path in files),
             (
                 Command(SUBJECT, (GEMINATE, "check", *map(str, files))),
-                Command("orjson + jsonschema_rs, no import rules", peer("check_orjson.py", folder)),
+                Command("orjson + jsonschema_rs", peer("check_orjson.py", folder)),
                 Command("limit: read the files", peer("limit_read.py", *files), is_limit=True),
             ),
             inputs=tuple(files),

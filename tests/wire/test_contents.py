@@ -48,7 +48,10 @@ RICH = {
                     {"image": {"sourceUri": "https://example.invalid/d", "title": "D"}},
                 ],
                 "groundingSupports": [
-                    {"segment": {"startIndex": 0, "endIndex": 6, "text": "three."}, "groundingChunkIndices": [0, 2]}
+                    {
+                        "segment": {"partIndex": 5, "startIndex": 0, "endIndex": 6, "text": "three."},
+                        "groundingChunkIndices": [0, 2],
+                    }
                 ],
             },
             "safetyRatings": [
@@ -91,7 +94,7 @@ EXPECTED = {
             {"uri": "gs://bucket/c", "title": "C", "domain": None},
             {"uri": "https://example.invalid/d", "title": "D", "domain": None},
         ],
-        "supports": [{"text": "three.", "start_index": 0, "end_index": 6, "source_indices": [0, 2]}],
+        "supports": [{"text": "three.", "part_index": 5, "start_index": 0, "end_index": 6, "source_indices": [0, 2]}],
     },
     "logprobs": {"avg_logprobs": -0.25, "tokens": [{"token": "There", "log_probability": -0.5}]},
     "safety": [RATING],

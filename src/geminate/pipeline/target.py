@@ -62,8 +62,8 @@ def settle_target(ledger: Ledger, wanted: Target | None) -> Target:
 def _complete(wanted: Target | None) -> Target:
     if wanted is None or (wanted.staging_uri is None and not wanted.where.emulate):
         raise UsageError(
-            "nothing says where request lines and predictions should lie",
-            remedy="give --staging gs://bucket/prefix, or rehearse with --emulate",
+            "the run has not been submitted, and nothing says where its lines and predictions should lie",
+            remedy="run geminate submit with --staging gs://bucket/prefix, or rehearse with --emulate",
         )
     staging_uri = wanted.staging_uri or EMULATED_STAGING_URI
     split_gs_uri(staging_uri)

@@ -33,6 +33,7 @@ CONTENT_TYPES: Mapping[str, pa.DataType] = MappingProxyType(
                     pa.struct(
                         {
                             "text": pa.string(),
+                            "part_index": pa.int64(),
                             "start_index": pa.int64(),
                             "end_index": pa.int64(),
                             "source_indices": pa.list_(pa.int64()),
