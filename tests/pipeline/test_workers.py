@@ -65,8 +65,7 @@ def test_a_worker_that_dies_is_an_error():
             list(workers.iter_decoded(blocks(), "f"))
 
 
-def test_small_inputs_are_not_worth_processes(monkeypatch):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
-    assert (count_workers(LARGE_BYTES - 1), count_workers(LARGE_BYTES)) == (0, 3)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)
-    assert count_workers(LARGE_BYTES) == 0
+@pytest.mark.parametrize("cores, workers", [(1, 0), (2, 0), (4, 3), (8, 7)])
+def test_only_large_inputs_on_enough_cores_are_worth_processes(monkeypatch, cores, workers):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)), raising=False)
+    assert (count_workers(LARGE_BYTES - 1), count_workers(LARGE_BYTES)) == (0, workers)

@@ -26,10 +26,14 @@ LARGE_BYTES = 64 << 20
 _AHEAD = 2  # Blocks that wait at each worker, so that none is idle while the caller is busy.
 
 
+FEWEST_CORES = 4
+"""Below it, workers take from the caller the core on which it splits lines and joins: two of them made it slower."""
+
+
 def count_workers(total_bytes: int) -> int:
-    """How many worker processes are worth it for that much: one for each core, or none."""
+    """How many worker processes are worth it for that much: one for each core but the caller's, or none."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return cores if cores > 1 and total_bytes >= LARGE_BYTES else 0
+    return cores - 1 if cores >= FEWEST_CORES and total_bytes >= LARGE_BYTES else 0
 
 
 class DecodeWorkers:
