@@ -9,9 +9,9 @@ Whose fault it is and whether trying again helps decide the branch; the branch d
     │   ├── PromptError                    the prompt set: which file, which row
     │   └── TargetError                    where the output should go: it exists, or differs from the run
     ├── AccessError                   77   no permission: a folder, a bucket, a project
-    ├── JobFailedError                 4   the service ended a job without doing it
     └── TransientError                75   try again: nothing is lost
 
+A job that the service ended without doing it is no exception either: its state is in the jobs that a run gives back.
 What befalls one row is never an exception: it is a column of the joined rows or a counted reject.
 """
 
@@ -73,12 +73,6 @@ class AccessError(GeminateError):
     """The caller may not read or write there."""
 
     exit_code = 77
-
-
-class JobFailedError(GeminateError):
-    """The service ended a job without carrying it out."""
-
-    exit_code = 4
 
 
 class TransientError(GeminateError):

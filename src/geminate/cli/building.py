@@ -18,7 +18,7 @@ from geminate.cli.options import (
     take_where,
     where_options,
 )
-from geminate.cli.report import EXIT_SOME_NOT_OK, Report, TerminalProgress
+from geminate.cli.report import EXIT_SOME_NOT_OK, Report, TerminalProgress, counted
 from geminate.errors import UsageError
 
 if TYPE_CHECKING:
@@ -48,19 +48,16 @@ def build(prompts: tuple[str, ...], out: str, run_path: Path | None, **options: 
         raise UsageError("--run goes with a gs:// OUT", remedy="the folder that --out names is the run")
     if remote:
         run_path = run_path or Path(out.rstrip("/").rpartition("/")[2] + ".run")
-    progress = TerminalProgress()
-    try:
+    with TerminalProgress() as notify:
         run = Run.create(
             run_path or Path(out),
             take_prompts(prompts, where, options),
             spec,
             take_build_options(options),
-            progress.notify,
+            notify,
         )
         if remote:
-            run.stage(Target(where or Where(), out), progress.notify)
-    finally:
-        progress.close()
+            run.stage(Target(where or Where(), out), notify)
     return _report(run.folder.path, run.manifest)
 
 
@@ -68,12 +65,12 @@ def built_sentences(run_path: Path, manifest: Manifest) -> list[str]:
     """What a person is told of a build."""
     rows, shards = sum(shard.rows for shard in manifest.shards), len(manifest.shards)
     size_bytes = sum(shard.size_bytes for shard in manifest.shards)
-    sentences = [
-        f"{rows:,} requests in {shards} {'shard' if shards == 1 else 'shards'}, {size_bytes:,} bytes: {run_path}"
-    ]
-    sentences += [f"the answer schema: {note}" for note in manifest.notes]
+    sentences = [f"{counted(rows, 'request')} in {counted(shards, 'shard')}, {size_bytes:,} bytes: {run_path}"]
+    sentences += manifest.notes
     if manifest.prompts.rejected:
-        sentences.append(f"{manifest.prompts.rejected:,} prompts rejected; {run_path / 'violations.jsonl'} says why")
+        sentences.append(
+            f"{counted(manifest.prompts.rejected, 'prompt')} rejected; {run_path / 'violations.jsonl'} says why"
+        )
     return sentences
 
 

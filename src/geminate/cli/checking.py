@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from geminate.cli.options import json_option, run_argument, take_store, where_options
-from geminate.cli.report import EXIT_INVALID, Report, TerminalProgress
+from geminate.cli.report import EXIT_INVALID, Report, TerminalProgress, counted
 
 if TYPE_CHECKING:
     from geminate.formats.line_files import LineFile
@@ -49,19 +49,18 @@ def check(requests: tuple[str, ...], key: str | None, fix: Path | None, advice: 
     fixes = _fix(files, fix) if fix else []
     files = find_line_files([str(fix)], store) if fix else files
     counts: Counter[str] = Counter()
-    progress = TerminalProgress()
-    try:
+    with TerminalProgress() as notify:
         wanted = CheckOptions(import_rules=not options.pop("for_bigquery"), advice=advice, key=key)
-        for violation in iter_request_violations(files, wanted, progress.notify):
+        for violation in iter_request_violations(files, wanted, notify):
             counts[violation.rule] += 1
             if as_json:
                 click.echo(msgspec.json.encode(asdict(violation)))
             elif counts.total() <= _SHOWN:
                 click.echo(_line(violation))
-    finally:
-        progress.close()
     sentences = (
-        [*fixes, f"{sum(counts.values()):,} violations in {len(files)} files"] if counts else [*fixes, "no violations"]
+        [*fixes, f"{counted(counts.total(), 'violation')} in {counted(len(files), 'file')}"]
+        if counts
+        else [*fixes, "no violations"]
     )
     sentences += [f"{count:>9,}  {rule}" for rule, count in counts.most_common()]
     return Report(None, [] if as_json else sentences, EXIT_INVALID if counts else 0)

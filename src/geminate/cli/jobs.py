@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from geminate.cli.options import json_option, on_doubt_option, run_argument, submit_options, take_target, where_options
-from geminate.cli.report import EXIT_JOB_FAILED, Report, TerminalProgress
+from geminate.cli.report import EXIT_JOB_FAILED, Report, TerminalProgress, counted
 
 if TYPE_CHECKING:
     from geminate.pipeline.runs import JobStatus
@@ -24,11 +24,8 @@ def submit(run_path: Path, on_doubt: str, **options: Any) -> Report:
     """Make one job for each shard of RUN; a shard's attempt is paid for once, however often this is called."""
     from geminate.pipeline.runs import Run
 
-    progress = TerminalProgress()
-    try:
-        jobs = Run.open(run_path).submit(take_target(options), progress.notify, post_again=on_doubt == "post")
-    finally:
-        progress.close()
+    with TerminalProgress() as notify:
+        jobs = Run.open(run_path).submit(take_target(options), notify, post_again=on_doubt == "post")
     return _report(run_path, jobs, 0)
 
 
@@ -59,11 +56,8 @@ def wait(run_path: Path, **options: Any) -> Report:
     from geminate.pipeline.runs import Run
 
     del options
-    progress = TerminalProgress()
-    try:
-        jobs = Run.open(run_path).wait(progress.notify)
-    finally:
-        progress.close()
+    with TerminalProgress() as notify:
+        jobs = Run.open(run_path).wait(notify)
     return _report(run_path, jobs, 0 if all(job.succeeded for job in jobs) else EXIT_JOB_FAILED)
 
 
@@ -84,18 +78,15 @@ def retry(run_path: Path, max_attempts: int, on_doubt: str, **options: Any) -> R
     from geminate.pipeline.runs import Run
 
     del options
-    progress = TerminalProgress()
-    try:
-        planned = Run.open(run_path).retry(max_attempts, progress.notify, post_again=on_doubt == "post")
-    finally:
-        progress.close()
+    with TerminalProgress() as notify:
+        planned = Run.open(run_path).retry(max_attempts, notify, post_again=on_doubt == "post")
     document = {
         "run": str(run_path),
         "prompts": planned.rows,
         "attempts": [attempt.attempt_id for attempt in planned.attempts],
         "exhausted": planned.exhausted,
     }
-    sentences = [f"{planned.rows:,} prompts in {len(planned.attempts)} new attempts"]
+    sentences = [f"{counted(planned.rows, 'prompt')} in {counted(len(planned.attempts), 'new attempt')}"]
     if planned.exhausted:
         sentences.append(f"{planned.exhausted:,} prompts have had every attempt they may have")
     return Report(document, sentences)
@@ -110,7 +101,7 @@ def cancel(run_path: Path, **options: Any) -> Report:
 
     del options
     asked = Run.open(run_path).cancel()
-    return Report({"run": str(run_path), "cancelled": asked}, [f"asked {asked} jobs to end"])
+    return Report({"run": str(run_path), "cancelled": asked}, [f"asked {counted(asked, 'job')} to end"])
 
 
 def _report(run_path: Path, jobs: list[Job], exit_code: int) -> Report:

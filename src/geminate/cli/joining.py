@@ -40,12 +40,9 @@ def collect(run_path: Path, out: str, prefix: str, keep_response: bool, **option
     from geminate.pipeline.collect import CollectOptions
     from geminate.pipeline.runs import Run
 
-    progress = TerminalProgress()
-    try:
+    with TerminalProgress() as notify:
         wanted = CollectOptions(prefix, keep_response, take_output(options), **take_content(options))
-        joined = Run.open(run_path).collect(out, wanted, progress.notify)
-    finally:
-        progress.close()
+        joined = Run.open(run_path).collect(out, wanted, notify)
     return _report(joined)
 
 
@@ -80,17 +77,14 @@ def join(
     settings = JoinSettings(key=key, by=by, prompts=take_prompt_options(options), **kept)
     output, store = take_output(options), take_store(options)
     output.check(out)
-    progress = TerminalProgress()
-    try:
+    with TerminalProgress() as notify:
         files = [*predictions, *more]
         source = (
             open_join(list(inputs), files, spec, settings, store)
             if inputs
             else open_alone(files, spec, settings, store)
         )
-        joined = write_joined(source, out, output, progress.notify)
-    finally:
-        progress.close()
+        joined = write_joined(source, out, output, notify)
     return _report(joined)
 
 

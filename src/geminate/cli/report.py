@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -42,7 +44,7 @@ class Report:
 
 
 class TerminalProgress:
-    """Draws progress on a terminal, and nothing anywhere else; use ``notify`` as a ``Notify``."""
+    """Draws progress on a terminal, and nothing anywhere else; ``with TerminalProgress() as notify``."""
 
     def __init__(self) -> None:
         self._display: Any = None
@@ -50,18 +52,24 @@ class TerminalProgress:
         self._step = ""
         self._draws = sys.stderr.isatty()
 
-    def notify(self, progress: Progress) -> None:
-        """Nothing; the bar shows it."""
+    def __enter__(self) -> Callable[[Progress], None]:
+        return self._notify
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+
+    def _notify(self, progress: Progress) -> None:
         if not self._draws:
             return
         if progress.step != self._step:
-            self.close()
+            self._close()
             self._start(progress)
         text = f"{progress.unit} {progress.note}".rstrip()
         self._display.update(self._task, completed=progress.done, total=progress.total, text=text)
 
-    def close(self) -> None:
-        """Nothing; the bar is gone."""
+    def _close(self) -> None:
         if self._display is not None:
             self._display.stop()
             self._display = None
@@ -84,3 +92,8 @@ class TerminalProgress:
         self._display.start()
         self._task = self._display.add_task(progress.step, total=progress.total, text="")
         self._step = progress.step
+
+
+def counted(number: int, noun: str) -> str:
+    """The number and the noun, which takes an s where it should."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

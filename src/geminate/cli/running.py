@@ -59,11 +59,8 @@ def run(prompts: tuple[str, ...], out: str, run_path: Path | None, on_doubt: str
         post_again=on_doubt == "post",
     )
     opened = take_prompts(prompts, target.where if target else None, options)
-    progress = TerminalProgress()
-    try:
-        whole = run_whole(opened, spec, whole_options, progress.notify)
-    finally:
-        progress.close()
+    with TerminalProgress() as notify:
+        whole = run_whole(opened, spec, whole_options, notify)
     failed = [job for job in whole.jobs if not job.succeeded]
     sentences = [
         *built_sentences(whole.run.folder.path, whole.run.manifest),

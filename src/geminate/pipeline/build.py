@@ -36,7 +36,7 @@ from geminate.pipeline.folder import (
 from geminate.pipeline.overlap import iter_ahead
 from geminate.pipeline.progress import Notify, Progress, silent
 from geminate.pipeline.shard_files import ShardFiles
-from geminate.pipeline.templates import LineGuard, answer_notes, compile_spec
+from geminate.pipeline.templates import LineGuard, compile_spec, notes_on
 from geminate.stages.keys import KeyColumn, KeyRegister, choose_key, find_duplicate
 from geminate.stages.requests import RequestEncoder
 from geminate.stages.shards import ShardCutter, ShardLimits
@@ -108,7 +108,7 @@ def build_run(
             prompts=PromptsRecord(builder.rows, builder.rejected, prompts.selection, sources),
             key=key.name,
             key_generated=key.generated,
-            notes=answer_notes(spec),
+            notes=notes_on(spec),
             shards=tuple(files.shards),
             files=(spec_file, violations_file, *files.files),
         )

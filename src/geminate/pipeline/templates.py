@@ -10,6 +10,7 @@ from geminate.stages.checks import CheckOptions, RequestChecker, check_request
 from geminate.stages.requests import RequestBlock, RequestEncoder, compile_requests
 from geminate.stages.specs import Spec, parse_text
 from geminate.wire.answers import AnswerSchema
+from geminate.wire.limits import model_warning
 from geminate.wire.lines import LineBlock
 from geminate.wire.violations import Violation
 
@@ -39,10 +40,11 @@ def compile_spec(spec: Spec, schema: pa.Schema) -> RequestEncoder:
     return encoder
 
 
-def answer_notes(spec: Spec) -> tuple[str, ...]:
-    """What of the answer schema the model will not be told, and why, a sentence each."""
-    answer = read_answer(spec)
-    return answer.convert().notes if answer else ()
+def notes_on(spec: Spec) -> tuple[str, ...]:
+    """What its author should know, a sentence each: what of the answer schema the model is not told, and why."""
+    answer, warning = read_answer(spec), model_warning(spec.model)
+    notes = [f"answer schema: {note}" for note in (answer.convert().notes if answer else ())]
+    return (warning, *notes) if warning else tuple(notes)
 
 
 class LineGuard:
