@@ -8,7 +8,6 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from typing import Any
 
-
 # Decoded lines make many short-lived lists and no cycles, so that looking for cycles often is a tenth of the time.
 _COLLECTOR_THRESHOLD = 100_000
 
