@@ -138,3 +138,60 @@ def test_damage_to_a_run_is_found(geminate, tmp_path):
         path.write_bytes(whole)
     (tmp_path / "run/foreign").touch()
     assert "foreign" in geminate("verify", "run", code=5).stderr
+
+
+def test_a_finished_rehearsal_is_not_taken_for_the_real_run(geminate, tmp_path):
+    (tmp_path / "prompts.csv").write_text("word\ntyrant\n")
+    command = ("run", "prompts.csv", *PROMPT, "-o", "rows.parquet")
+    geminate(*command, "--emulate")
+    finished = geminate(*command, "--project", "p", "--staging", "gs://bucket/p", code=5)
+    assert "submitted elsewhere" in finished.stderr
+    assert "emulate was True and is now False" in finished.stderr
+
+
+def test_a_clash_of_columns_is_told_before_anything_is_paid(geminate, tmp_path):
+    (tmp_path / "prompts.csv").write_text("word,gemini_text\ntyrant,mine\n")
+    finished = geminate("run", "prompts.csv", *PROMPT, "--emulate", "-o", "rows.parquet", code=2)
+    assert "gemini_text" in finished.stderr
+    assert not (tmp_path / "rows.parquet.run").exists()
+
+
+def test_a_missing_place_for_the_lines_is_told_before_the_build(geminate, tmp_path):
+    finished = geminate("run", WORDS, *PROMPT, "--project", "p", "-o", "rows.parquet", code=2)
+    assert "--staging" in finished.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_columns_are_not_served_from_the_finished_output(geminate, tmp_path):
+    (tmp_path / "prompts.csv").write_text("word\ntyrant\n")
+    command = ("run", "prompts.csv", *PROMPT, "--emulate", "-o", "rows.parquet")
+    geminate(*command)
+    assert "exists" in geminate(*command, "--prefix", "p_", code=5).stderr
+    geminate(*command, "--prefix", "p_", "--overwrite")
+    assert "p_outcome" in pq.read_schema(tmp_path / "rows.parquet").names
+    assert len(emulated_jobs(tmp_path / "rows.parquet.run")) == 1
+
+
+def test_a_new_attempt_is_waited_for_and_not_reported_as_failed(geminate, tmp_path, monkeypatch):
+    (tmp_path / "answers.py").write_text(
+        "from pathlib import Path\n"
+        "seen = Path(__file__).with_name('seen')\n"
+        "def answer(request):\n"
+        "    if seen.exists():\n"
+        "        return 'done'\n"
+        "    seen.touch()\n"
+        "    return {'error': {'code': 429, 'message': 'quota', 'status': 'RESOURCE_EXHAUSTED'}}\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    (tmp_path / "prompts.csv").write_text("word\ntyrant\n")
+    command = ("run", "prompts.csv", *PROMPT, "--emulate", "--answerer", "answers:answer", "-o", "rows.parquet")
+    geminate(*command, code=3)
+    geminate("retry", "rows.parquet.run")
+    geminate(*command, "--overwrite")
+    (row,) = pq.read_table(tmp_path / "rows.parquet").to_pylist()
+    assert (row["gemini_outcome"], row["gemini_attempt"]) == ("ok", 2)
+
+
+def test_the_folder_of_a_run_can_be_checked(geminate):
+    geminate("run", WORDS, *PROMPT, "--emulate", "-o", "rows.parquet")
+    assert "no violations" in geminate("check", "rows.parquet.run").stderr

@@ -117,6 +117,20 @@ def test_finished_files_win_over_what_was_written_while_the_job_ran(tmp_path):
     assert outcomes(gm.join(PROMPTS[:1], tmp_path / "out")) == [("a", "ok", "early")]
 
 
+def test_an_unfinished_job_keeps_what_it_wrote_beside_a_finished_one(tmp_path):
+    write_lines(tmp_path / "out/one/prediction-model-1/predictions.jsonl", [prediction("x", key="a", answer="final")])
+    write_lines(tmp_path / "out/one/incremental_predictions/0.jsonl", [prediction("x", key="a", answer="early")])
+    write_lines(tmp_path / "out/two/incremental_predictions/0.jsonl", [prediction("x", key="b", answer="early")])
+    assert outcomes(gm.join(PROMPTS[:2], tmp_path / "out")) == [("a", "ok", "final"), ("b", "ok", "early")]
+
+
+def test_a_spec_without_slots_says_nothing_about_whose_a_request_is(tmp_path):
+    spec = gm.Spec.from_prompt("unknown", "unknown", answer={"type": "object", "properties": {"a": {"type": "string"}}})
+    rows = gm.join(PROMPTS[:1], write_lines(tmp_path / "p.jsonl", [prediction("x", key="a", answer="{}")]), spec)
+    assert outcomes(rows) == [("a", "ok", "{}")]
+    assert rows.report.suspects == 0
+
+
 def test_lines_of_no_prompt_and_lines_that_are_none_go_to_their_side_files(tmp_path):
     lines = [prediction("x", key="a"), prediction("x", key="zz"), '{"key": "b", \n', "\n", prediction("x", key="a")]
     path = write_lines(tmp_path / "p.jsonl", lines)

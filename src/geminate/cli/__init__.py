@@ -83,7 +83,11 @@ def main() -> NoReturn:
     except GeminateError as error:
         report = _failure(error, error.sentence, error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        report = Report({"error": {"message": "interrupted"}}, ["geminate: interrupted"], _INTERRUPTED)
+        report = Report(
+            {"error": {"message": "interrupted"}},
+            ["geminate: interrupted; jobs that run go on, and the same command goes on from here"],
+            _INTERRUPTED,
+        )
     except BrokenPipeError:
         # Whoever read our output has gone; there is nobody to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

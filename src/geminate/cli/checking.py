@@ -40,12 +40,12 @@ def check(requests: tuple[str, ...], key: str | None, fix: Path | None, advice: 
     import msgspec
 
     from geminate.formats.line_files import find_line_files
-    from geminate.pipeline.check import iter_request_violations
+    from geminate.pipeline.check import iter_request_violations, name_requests
     from geminate.stages.checks import CheckOptions
 
     as_json = options["as_json"]
     store = take_store(options)
-    files = find_line_files(requests, store)
+    files = find_line_files(name_requests(requests), store)
     fixes = _fix(files, fix) if fix else []
     files = find_line_files([str(fix)], store) if fix else files
     counts: Counter[str] = Counter()
@@ -90,7 +90,7 @@ def _fix(files: list[LineFile], out: Path) -> list[str]:
         if count <= _SHOWN:
             shown.append(f"{fix.file}:{fix.line}: {fix.change}")
     more = [f"… and {count - _SHOWN:,} more repairs"] if count > _SHOWN else []
-    return [*shown, *more, f"{count:,} repairs: {out}"]
+    return [*shown, *more, f"{counted(count, 'repair')}: {out}"]
 
 
 def _line(violation: Violation) -> str:

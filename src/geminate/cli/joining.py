@@ -110,8 +110,10 @@ def joined_sentences(joined: Joined) -> list[str]:
     sentences = [f"{joined.outcomes.get('ok', 0):,} of {joined.rows:,} prompts ok: {joined.out}"]
     sentences += [f"{count:>9,}  {name}" for name, count in sorted(others.items())]
     sentences += [f"{getattr(joined, name):>9,}  {text}" for name, text in _STRAYS.items() if getattr(joined, name)]
+    if joined.orphans and not joined.used:
+        sentences.append("no prediction found its prompt: name the key with --key, or give the spec to join by request")
     if joined.duplicates:
-        sentences.append(f"{joined.duplicates:>9,}  further predictions for a prompt that has one; they are billed")
+        sentences.append(f"{joined.duplicates:>9,}  further predictions for a prompt that has one; they may be billed")
     if joined.repairs:
         ways = ", ".join(f"{name} {count:,}" for name, count in sorted(joined.repairs.items()))
         sentences.append(f"{sum(joined.repairs.values()):>9,}  answers were JSON only after a repair: {ways}")

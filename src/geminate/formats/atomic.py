@@ -120,7 +120,7 @@ def _create(hidden: Path, path: Path) -> BinaryIO:
 
 
 def _taken(path: Path) -> TargetError:
-    return TargetError("exists already", where=str(path), remedy="remove it, name another, or allow to overwrite it")
+    return TargetError("exists already", where=str(path), remedy="remove it, name another, or give --overwrite")
 
 
 def _denied(path: Path) -> AccessError:

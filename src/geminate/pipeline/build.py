@@ -166,7 +166,7 @@ class _Builder:
             ]
             if violations and self._options.on_reject == "fail":
                 first = violations[0]
-                raise PromptError(f"{first.message} ({first.rule})", where=f"{first.file}, row {first.line}")
+                raise PromptError(f"{first.rule}: {first.message}", where=f"{first.file}, row {first.line}")
             reasons = pa.array(_reasons(block.violations, prompts.num_rows), pa.string())
             self.rows += prompts.num_rows
             yield _Encoded(prompts.append_column(REJECT_COLUMN, reasons), block.lines, violations)

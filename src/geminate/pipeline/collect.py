@@ -28,6 +28,7 @@ from geminate.stages.reading import ReadOptions
 from geminate.stages.report import JoinReport
 from geminate.stages.rows import joined_schema
 from geminate.stages.specs import Spec
+from geminate.wire.answers import AnswerSchema
 from geminate.wire.canonical import fingerprint
 from geminate.wire.lines import iter_line_blocks
 from geminate.wire.tables import DEFAULT_PREFIX, FINGERPRINT_TYPE
@@ -57,11 +58,27 @@ class CollectOptions:
     def __post_init__(self) -> None:
         order_contents(self.content)
 
-    def check(self, out: str | Path) -> None:
-        """Nothing, where rows and media can be written; to be asked before any work is done."""
+    def check(self, out: str | Path, prompts: pa.Schema) -> None:
+        """Nothing, where rows and media can be written beside these prompts; to be asked before any work is done.
+
+        Raises:
+            TargetError: The output exists.
+            UsageError: A column of the prompts has the name of one that is to be added.
+        """
         self.output.check(out)
+        joined_schema(prompts, self.reading(None), self.prefix)
         if self.media is not None:
             open_media_folder(self.media, None)
+
+    def reading(self, answer: AnswerSchema | None) -> ReadOptions:
+        """What is read of each prediction."""
+        contents = order_contents(self.content, with_media=self.media is not None)
+        return ReadOptions(keep_response=self.keep_response, contents=contents, answer=answer)
+
+    @property
+    def columns(self) -> str:
+        """What shapes the joined rows, as text: equal for options that give the same rows."""
+        return f"{self.prefix} {self.keep_response} {order_contents(self.content)} {self.media}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +101,9 @@ class Collector:
             TargetError: The output exists.
             UsageError: Nothing was submitted, or jobs are still running.
         """
-        self.options.check(out)
-        return write_joined(self._open_rows(self.shard_joins()), out, self.options.output, notify)
+        shards = self.shard_joins()
+        self.options.check(out, shards[0].prompts_schema())
+        return write_joined(self._open_rows(shards), out, self.options.output, notify)
 
     def shard_joins(self) -> list[ShardJoin]:
         """The joins of all shards, in order.
@@ -102,10 +120,7 @@ class Collector:
                 remedy="run geminate submit and geminate wait first",
             )
         spec = Spec.from_document(self.folder.read_json(SPEC_NAME))
-        wanted = self.options
-        contents = order_contents(wanted.content, with_media=wanted.media is not None)
-        reading = ReadOptions(keep_response=wanted.keep_response, contents=contents, answer=read_answer(spec))
-        options = JoinOptions(reading=reading, prefix=wanted.prefix)
+        options = JoinOptions(reading=self.options.reading(read_answer(spec)), prefix=self.options.prefix)
         return [
             ShardJoin(self, record, [a for a in attempts if a.shard == record.name], options)
             for record in self.manifest.shards
@@ -135,14 +150,14 @@ class ShardJoin:
 
     def schema(self) -> pa.Schema:
         """The schema of the joined rows."""
-        return joined_schema(self._prompts_schema(), self.options.reading, self.options.prefix)
+        return joined_schema(self.prompts_schema(), self.options.reading, self.options.prefix)
 
     def iter_rows(self, on_stray: OnStray, report: JoinReport) -> Iterator[pa.RecordBatch]:
         """The joined rows in input order; their counts are added to the report at the end."""
         found = [(attempt, file) for attempt in self.attempts for file in self._files(attempt)]
         options = self._with_fallback([file for _, file in found])
         with RecordSpool() as spool:
-            joiner = Joiner(self._prompts_schema(), options, spool, on_stray)
+            joiner = Joiner(self.prompts_schema(), options, spool, on_stray)
             self._add_prompts(joiner, with_fingerprints=options.reading.fingerprints != "none")
             for attempt, file in found:
                 for decoded in iter_decoded([file], options.reading):
@@ -186,7 +201,8 @@ class ShardJoin:
                 for line in block.lines:
                     yield fingerprint(msgspec.json.decode(line, type=_RequestLine).request)
 
-    def _prompts_schema(self) -> pa.Schema:
+    def prompts_schema(self) -> pa.Schema:
+        """The schema of the prompts' own columns, the key among them."""
         with pa.ipc.open_stream(self._prompts_path()) as reader:
             schema: pa.Schema = reader.schema
         return schema.remove(schema.get_field_index(REJECT_COLUMN))

@@ -183,7 +183,8 @@ def _open_left(prompts: Any, spec: Spec | None, settings: JoinSettings, store: O
     if files:
         return open_request_side(files, settings.key)
     opened = as_prompts(prompts, settings.prompts, store)
-    return open_prompt_side(opened, settings.key, None if settings.by in {"key", "column"} else spec)
+    tells_prompts_apart = spec is not None and spec.columns and settings.by not in {"key", "column"}
+    return open_prompt_side(opened, settings.key, spec if tells_prompts_apart else None)
 
 
 def _request_files(prompts: Any, store: OpenStore) -> list[LineFile]:

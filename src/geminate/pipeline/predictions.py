@@ -18,14 +18,20 @@ _UNFINISHED = "incremental_predictions"
 def find_predictions(names: Iterable[str], store: Callable[[], ObjectStore]) -> list[LineFile]:
     """The prediction files that the names stand for.
 
-    Where a folder holds finished files, what was written while the job ran is left out; where not, it is all there is.
+    What was written while a job ran is left out where its folder holds finished files; where not, it is all there is.
 
     Raises:
         InputError: There are none.
     """
     files = find_line_files(names, store)
-    finished = [file for file in files if _UNFINISHED not in file.name]
-    return finished or files
+    finished = [file.name for file in files if _UNFINISHED not in file.name]
+    return [file for file in files if not _is_superseded(file.name, finished)]
+
+
+def _is_superseded(name: str, finished: list[str]) -> bool:
+    """Whether a file was written while its job ran, and the job's finished files stand beside it."""
+    place, unfinished, _ = name.partition(_UNFINISHED)
+    return bool(unfinished) and any(other.startswith(place) for other in finished)
 
 
 def iter_decoded(files: list[LineFile], reading: ReadOptions) -> Iterator[DecodedBlock]:

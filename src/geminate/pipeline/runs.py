@@ -94,6 +94,16 @@ class Run:
             submitter = Submitter(stager, ledger, outside.jobs, self._clock, SubmitOptions(grace_s, post_again))
             return [job_of(attempt) for attempt in submitter.submit(notify)]
 
+    def settle(self, target: Target | None) -> None:
+        """Nothing; the run is settled on this target, or was before.
+
+        Raises:
+            TargetError: It was settled on another.
+        """
+        if target is not None:
+            with Ledger(self.folder.path) as ledger:
+                settle_target(ledger, target)
+
     def stage(self, target: Target, notify: Notify = silent) -> None:
         """Nothing; the shards lie where the service will read them, and the run is settled on this target."""
         with Ledger(self.folder.path) as ledger:

@@ -139,7 +139,7 @@ class Submitter:
             raise TransientError(
                 "the service gave no clear answer to several create calls, and shows no job",
                 where=attempt.attempt_id,
-                remedy="run the same command again later; nothing was paid for this attempt",
+                remedy="run the same command again later; it looks for the job first",
             )
 
     def _post(self, attempt: Attempt) -> Attempt:

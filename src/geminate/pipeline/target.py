@@ -38,7 +38,7 @@ def settle_target(ledger: Ledger, wanted: Target | None) -> Target:
     """
     settled = ledger.facts().get(_FACT)
     if settled is None:
-        target = _complete(wanted)
+        target = complete_target(wanted)
         ledger.settle(_FACT, _encode(target))
         return target
     if wanted is None:
@@ -59,7 +59,13 @@ def settle_target(ledger: Ledger, wanted: Target | None) -> Target:
     return target
 
 
-def _complete(wanted: Target | None) -> Target:
+def complete_target(wanted: Target | None) -> Target:
+    """The target with all that a job needs.
+
+    Raises:
+        InputError: The staging place is no Cloud Storage URI.
+        UsageError: There is none.
+    """
     if wanted is None or (wanted.staging_uri is None and not wanted.where.emulate):
         raise UsageError(
             "the run has not been submitted, and nothing says where its lines and predictions should lie",

@@ -12,11 +12,11 @@ from geminate.formats.prompts import Prompts
 from geminate.ledger import Ledger
 from geminate.pipeline.build import BuildOptions
 from geminate.pipeline.collect import CollectOptions
-from geminate.pipeline.folder import Manifest, SourceRecord
+from geminate.pipeline.folder import SourceRecord
 from geminate.pipeline.outputs import Joined
 from geminate.pipeline.progress import Notify, silent
 from geminate.pipeline.runs import Run
-from geminate.pipeline.target import Target
+from geminate.pipeline.target import Target, complete_target
 from geminate.stages.specs import Spec
 from geminate.wire.jobs import Job
 
@@ -63,31 +63,42 @@ def run_whole(prompts: Prompts, spec: Spec, options: WholeOptions, notify: Notif
     run, run_path, out = None, options.run_path, options.out
     if run_path.exists():
         run = Run.open(run_path)
-        _refuse_changes(run.manifest, prompts, spec, options.build)
-        finished = _read_finished(run, out)
+        _refuse_changes(run, prompts, spec, options.build)
+        run.settle(options.target)
+        finished = _read_finished(run, options)
         if finished is not None:
             return Whole(run, finished, [status.job for status in run.status(refresh=False) if status.job])
-    options.collect.check(out)
+    else:
+        complete_target(options.target)
+    options.collect.check(out, prompts.schema)
     run = run or Run.create(run_path, prompts, spec, options.build, notify)
     run.submit(options.target, notify, post_again=options.post_again)
     jobs = run.wait(notify)
     joined = run.collect(out, options.collect, notify)
     with Ledger(run_path) as ledger:
-        ledger.settle(_FINISHED, {**msgspec.to_builtins(joined), "out": str(Path(out).absolute())})
+        ledger.settle(_FINISHED, {**_end(options, len(jobs)), "joined": msgspec.to_builtins(joined)})
     return Whole(run, joined, jobs)
 
 
-def _read_finished(run: Run, out: str) -> Joined | None:
-    """The counts of the output if this run wrote it and it is still there."""
+def _read_finished(run: Run, options: WholeOptions) -> Joined | None:
+    """The counts of the output if this run wrote it so, it is still there, and no attempt came after it."""
     with Ledger(run.folder.path, lock=False) as ledger:
         finished = ledger.facts().get(_FINISHED)
-    if finished is None or finished["out"] != str(Path(out).absolute()) or not Path(out).is_file():
+        end = _end(options, len(ledger.attempts()))
+    if finished is None or options.collect.output.overwrite or not Path(options.out).is_file():
         return None
-    return msgspec.convert({**finished, "out": out}, Joined)
+    if any(finished[name] != value for name, value in end.items()):
+        return None
+    return msgspec.convert({**finished["joined"], "out": options.out}, Joined)
 
 
-def _refuse_changes(manifest: Manifest, prompts: Prompts, spec: Spec, options: BuildOptions) -> None:
-    differences = []
+def _end(options: WholeOptions, attempts: int) -> dict[str, str | int]:
+    """What tells the end of one whole run from that of another."""
+    return {"out": str(Path(options.out).absolute()), "columns": options.collect.columns, "attempts": attempts}
+
+
+def _refuse_changes(run: Run, prompts: Prompts, spec: Spec, options: BuildOptions) -> None:
+    manifest, differences = run.manifest, []
     if manifest.spec_fingerprint != spec.fingerprint:
         differences.append("the spec")
     before = {source.uri: source for source in manifest.prompts.identity}
@@ -102,6 +113,6 @@ def _refuse_changes(manifest: Manifest, prompts: Prompts, spec: Spec, options: B
     if differences:
         raise TargetError(
             f"a run of something else is there; different now: {'; '.join(differences)}",
-            where=manifest.run_id,
+            where=str(run.folder.path),
             remedy="undo the change, or name another --run or output",
         )
