@@ -27,8 +27,9 @@ SUCCESS_STATES = frozenset({"JOB_STATE_SUCCEEDED", "JOB_STATE_PARTIALLY_SUCCEEDE
 TERMINAL_STATES = SUCCESS_STATES | {"JOB_STATE_FAILED", "JOB_STATE_CANCELLED", "JOB_STATE_EXPIRED"}
 """States that do not change any more. All of them may have left finished, billed rows."""
 
-ATTEMPT_LABEL = "geminate-attempt"
-RUN_LABEL = "geminate-run"
+# With underscores, since a hyphen in a filter may be read as a minus.
+ATTEMPT_LABEL = "geminate_attempt"
+RUN_LABEL = "geminate_run"
 
 
 @dataclass(frozen=True, slots=True)
