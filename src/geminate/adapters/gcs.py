@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Any
 
 import google_crc32c
@@ -14,7 +15,7 @@ from google.auth import exceptions as auth
 from google.cloud import storage
 from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 
-from geminate.errors import AccessError, InputError, TargetError, TransientError
+from geminate.errors import AccessError, GeminateError, InputError, TargetError, TransientError
 from geminate.ports import ObjectInfo
 from geminate.wire.uris import GS_SCHEME, split_gs_uri
 
@@ -109,22 +110,29 @@ def _info(blob: Any) -> ObjectInfo:
 def _errors_about(uri: str) -> Iterator[None]:
     try:
         yield
-    except (api.PreconditionFailed, InvalidResponse) as error:
-        code = getattr(getattr(error, "response", None), "status_code", None) or getattr(error, "code", None)
-        if code == 412:
-            raise TargetError("the object exists already, or changed meanwhile", where=uri) from error
-        raise TransientError(f"Cloud Storage answered {code}", where=uri, remedy="try again") from error
-    except (api.Unauthorized, api.Forbidden, auth.DefaultCredentialsError) as error:
-        raise AccessError(
-            "Cloud Storage refuses access", where=uri, remedy="check the credentials and the roles on the bucket"
-        ) from error
-    except api.NotFound as error:
-        raise InputError("no such bucket or object", where=uri, remedy="check the name") from error
-    except api.ClientError as error:
-        if error.code in {408, 429}:
-            raise TransientError(f"Cloud Storage answered {error.code}", where=uri, remedy="try again") from error
-        raise InputError(f"Cloud Storage refuses the request ({error.code})", where=uri) from error
-    except (api.GoogleAPICallError, api.RetryError, auth.TransportError, requests.exceptions.RequestException) as error:
-        raise TransientError("Cloud Storage did not answer", where=uri, remedy="try again") from error
+    except (api.GoogleAPICallError, InvalidResponse) as error:
+        raise _error(uri, _code(error)) from error
+    except auth.DefaultCredentialsError as error:
+        raise _error(uri, HTTPStatus.UNAUTHORIZED) from error
     except DataCorruption as error:
         raise TransientError("the download arrived damaged", where=uri, remedy="try again") from error
+    except (api.RetryError, auth.TransportError, requests.exceptions.RequestException) as error:
+        raise TransientError("Cloud Storage did not answer", where=uri, remedy="try again") from error
+
+
+def _code(error: Any) -> int:
+    # Uploads and downloads raise another kind of error than all other calls, with the answer in it.
+    return int(error.response.status_code if isinstance(error, InvalidResponse) else error.code or 0)
+
+
+def _error(uri: str, code: int) -> GeminateError:
+    if code == HTTPStatus.PRECONDITION_FAILED:
+        return TargetError("the object exists already, or changed meanwhile", where=uri)
+    if code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        remedy = "check the credentials and the roles on the bucket"
+        return AccessError("Cloud Storage refuses access", where=uri, remedy=remedy)
+    if code == HTTPStatus.NOT_FOUND:
+        return InputError("no such bucket or object", where=uri, remedy="check the name")
+    if 400 <= code < 500 and code not in {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}:
+        return InputError(f"Cloud Storage refuses the request ({code})", where=uri)
+    return TransientError(f"Cloud Storage answered {code}", where=uri, remedy="try again")
