@@ -21,7 +21,7 @@ MOMENTS = {
     "building": ".rows.parquet.run.partial",
     "built": "rows.parquet.run/manifest.json",
     "uploading": "rows.parquet.run/emulator/buckets/*/*/requests-00000.jsonl",
-    "first job": "rows.parquet.run/emulator/jobs/*.json",
+    "first job": "rows.parquet.run/emulator/jobs/[!.]*.json",
     "predicting": "rows.parquet.run/emulator/buckets/*/*/predictions/*/*",
     "collecting": ".geminate-*.tmp",
 }
@@ -59,7 +59,7 @@ def test_a_killed_run_goes_on_and_pays_once(tmp_path, expected, moment):
     finished = subprocess.run(COMMAND, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stderr
     assert stable(tmp_path).equals(expected)
-    jobs = [json.loads(path.read_text()) for path in (tmp_path / "rows.parquet.run/emulator/jobs").glob("*.json")]
+    jobs = [json.loads(path.read_text()) for path in (tmp_path / "rows.parquet.run/emulator/jobs").glob("[!.]*.json")]
     assert len(jobs) == SHARDS
 
 
@@ -68,4 +68,4 @@ def test_runs_killed_again_and_again_come_to_an_end(tmp_path, expected):
     assert any(killed)
     subprocess.run(COMMAND, cwd=tmp_path, check=True, capture_output=True)
     assert stable(tmp_path).equals(expected)
-    assert len(list((tmp_path / "rows.parquet.run/emulator/jobs").glob("*.json"))) == SHARDS
+    assert len(list((tmp_path / "rows.parquet.run/emulator/jobs").glob("[!.]*.json"))) == SHARDS

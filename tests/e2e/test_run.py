@@ -28,7 +28,7 @@ def geminate(tmp_path):
 
 
 def emulated_jobs(run_path):
-    return [json.loads(path.read_text()) for path in (run_path / "emulator/jobs").glob("*.json")]
+    return [json.loads(path.read_text()) for path in (run_path / "emulator/jobs").glob("[!.]*.json")]
 
 
 def test_every_shipped_prompt_comes_back_ok_beside_its_own_columns(geminate, tmp_path):
