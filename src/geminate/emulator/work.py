@@ -139,7 +139,8 @@ class _Work:
             state = f"JOB_STATE_{fault.end}" if self._counts.finished >= stop else CANCELLED
             if fault.final_files and (self._counts.finished or state not in _END_ERRORS):
                 writer.publish()
-            self._end(state)
+        # Only now, so that nobody who sees the end sees a file in flight.
+        self._end(state)
 
     def _write_until(self, stop: int, writer: OutputWriter, lines: Iterator[tuple[bytes, bool]]) -> Iterator[float]:
         while self._counts.finished < stop and not self._is_cancelled() and not self._is_over_time():
