@@ -1,8 +1,6 @@
 """What responses hold beside their text, through the command and the emulator."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 
@@ -22,20 +20,12 @@ SPEC = ("--model", "gemini-3.5-flash", "--prompt", "{{ word }}", "--answer-schem
 CONTENT = ("--keep-thoughts", "--with", "logprobs,code", "--with", "safety", "--media", "media")
 
 
-@pytest.fixture
-def geminate(tmp_path, monkeypatch):
+@pytest.fixture(autouse=True)
+def _prompts(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     (tmp_path / "answers.py").write_text(ANSWERS)
     (tmp_path / "schema.json").write_text(json.dumps(SCHEMA))
     (tmp_path / "prompts.csv").write_text("key,word\nB/1,good\na,bad\n")
-
-    def call(*arguments, code=0):
-        command = [sys.executable, "-m", "geminate", *map(str, arguments)]
-        finished = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert finished.returncode == code, finished.stderr
-        return finished
-
-    return call
 
 
 def test_contents_come_with_run_with_collect_and_with_join(geminate, tmp_path):

@@ -1,8 +1,7 @@
 """Prompts to joined rows through the command, the emulator and back."""
 
 import json
-import subprocess
-import sys
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -14,17 +13,6 @@ ROOT = Path(__file__).parents[2]
 WORDS = ROOT / "fixtures/prompts/words.csv"
 WORDS_SPEC = ROOT / "fixtures/specs/words.yaml"
 PROMPT = ("--model", "gemini-3.5-flash", "--prompt", "Rate {{ word }}.")
-
-
-@pytest.fixture
-def geminate(tmp_path):
-    def call(*arguments, code=0):
-        command = [sys.executable, "-m", "geminate", *map(str, arguments)]
-        finished = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert finished.returncode == code, finished.stderr
-        return finished
-
-    return call
 
 
 def emulated_jobs(run_path):
@@ -195,3 +183,16 @@ def test_a_new_attempt_is_waited_for_and_not_reported_as_failed(geminate, tmp_pa
 def test_the_folder_of_a_run_can_be_checked(geminate):
     geminate("run", WORDS, *PROMPT, "--emulate", "-o", "rows.parquet")
     assert "no violations" in geminate("check", "rows.parquet.run").stderr
+
+
+def test_output_that_a_finished_job_should_have_is_not_passed_off_as_missing_rows(geminate, tmp_path):
+    geminate("build", WORDS, *PROMPT, "--out", "run")
+    geminate("submit", "run", "--emulate")
+    geminate("wait", "run")
+    (predictions,) = (tmp_path / "run/emulator/buckets").glob("*/*/predictions")
+    shutil.move(predictions, tmp_path / "elsewhere")
+    finished = geminate("collect", "run", "-o", "rows.parquet", code=5)
+    assert "predictions" in finished.stderr
+    assert not (tmp_path / "rows.parquet").exists()
+    shutil.move(tmp_path / "elsewhere", predictions)
+    geminate("collect", "run", "-o", "rows.parquet")

@@ -20,6 +20,7 @@ from geminate.pipeline.outputs import Joined, OnStray, OpenRows, OutputOptions, 
 from geminate.pipeline.predictions import find_predictions, iter_decoded
 from geminate.pipeline.progress import Notify, silent
 from geminate.pipeline.templates import read_answer
+from geminate.pipeline.wait import job_of
 from geminate.ports import ObjectStore
 from geminate.stages.contents import order_contents
 from geminate.stages.join import Joiner, JoinOptions
@@ -98,6 +99,7 @@ class Collector:
         prediction are ``missing``. Memory is that of one shard's decoded predictions, at most.
 
         Raises:
+            InputError: A job succeeded, and its output is not there.
             TargetError: The output exists.
             UsageError: Nothing was submitted, or jobs are still running.
         """
@@ -169,7 +171,11 @@ class ShardJoin:
         try:
             return find_predictions([f"{attempt.output_prefix_uri}/"], lambda: self.collector.store)
         except InputError:
-            return []  # A job that was refused or expired may have written nothing; its prompts are missing.
+            # A job that failed or expired may have written nothing, and its prompts are missing. One that succeeded
+            # has paid output somewhere, which must not be passed off as rows that never came.
+            if job_of(attempt).succeeded:
+                raise
+            return []
 
     def _with_fallback(self, files: list[LineFile]) -> JoinOptions:
         """The options; predictions are known by their request where the service did not give the keys back."""
