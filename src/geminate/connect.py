@@ -10,7 +10,7 @@ from typing import Any
 
 from geminate.errors import AccessError, UsageError
 from geminate.ports import JobService, ObjectStore
-from geminate.wire.uris import service_endpoint
+from geminate.wire.uris import collection_name, service_endpoint
 
 DEFAULT_LOCATION = "global"
 EMULATED_PROJECT = "emulated"
@@ -67,6 +67,14 @@ def open_outside(where: Where, emulator_path: Path) -> Iterator[Outside]:
         jobs = _open_jobs(where)
         stack.callback(jobs.close)
         yield Outside(open_store(where), jobs)
+
+
+def create_url(where: Where) -> str | None:
+    """Where a create call goes, ``PROJECT`` in it where no project is named; None if the emulator is embedded."""
+    if where.emulate:
+        return None
+    endpoint = where.endpoint or service_endpoint(where.location)
+    return f"{endpoint.rstrip('/')}/v1/{collection_name(where.project or 'PROJECT', where.location)}"
 
 
 def open_store(where: Where, emulator_path: Path | None = None) -> ObjectStore:

@@ -37,6 +37,9 @@ and no job exists. ``doubtful``: the call went out and no clear answer came. ``c
 money. ``ended``: the job's state is final.
 """
 
+SUBMITTED = frozenset({"committed", "ended"})
+"""States of an attempt that has its job."""
+
 _SCHEMA = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE attempts (

@@ -12,6 +12,7 @@ from google.auth.transport.requests import AuthorizedSession, Request
 from requests.adapters import HTTPAdapter
 
 from geminate.errors import AccessError, GeminateError, InputError, TransientError
+from geminate.wire.uris import collection_name
 
 _TIMEOUT_S = (10, 120)
 _PAGE_SIZE = 100
@@ -31,7 +32,7 @@ class VertexJobs:
 
     def __init__(self, endpoint: str, project: str, location: str, credentials: Credentials) -> None:
         self._base = f"{endpoint.rstrip('/')}/v1/"
-        self._collection = f"projects/{project}/locations/{location}/batchPredictionJobs"
+        self._collection = collection_name(project, location)
         self._credentials = credentials
         self._session = _open_session(credentials)
 

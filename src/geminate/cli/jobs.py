@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from geminate.cli.options import json_option, on_doubt_option, run_argument, submit_options, take_target, where_options
+from geminate.cli.options import (
+    json_option,
+    on_doubt_option,
+    run_argument,
+    submit_options,
+    take_submit_options,
+    take_target,
+    where_options,
+)
 from geminate.cli.report import EXIT_JOB_FAILED, Report, TerminalProgress, counted
 
 if TYPE_CHECKING:
-    from geminate.pipeline.runs import JobStatus
+    from geminate.pipeline.runs import JobStatus, Run
+    from geminate.pipeline.submit import SubmitOptions
+    from geminate.pipeline.target import Target
     from geminate.wire.jobs import Job
 
 
@@ -20,13 +31,31 @@ if TYPE_CHECKING:
 @submit_options
 @where_options
 @json_option
-def submit(run_path: Path, on_doubt: str, **options: Any) -> Report:
+def submit(run_path: Path, *, dry_run: bool, **options: Any) -> Report:
     """Make one job for each shard of RUN; a shard's attempt is paid for once, however often this is called."""
     from geminate.pipeline.runs import Run
 
+    run, target, how = Run.open(run_path), take_target(options), take_submit_options(options)
+    if dry_run:
+        return drafts_report(run, target, how)
     with TerminalProgress() as notify:
-        jobs = Run.open(run_path).submit(take_target(options), notify, post_again=on_doubt == "post")
+        jobs = run.submit(target, notify, how)
     return _report(run_path, jobs, 0)
+
+
+def drafts_report(run: Run, target: Target | None, options: SubmitOptions) -> Report:
+    """What ``submit`` would send: without ``--json`` the bodies go to stdout, one a line."""
+    preview = run.preview(target, options.settings)
+    document = {
+        "run": str(run.folder.path),
+        "url": preview.url,
+        "uploads": [{"path": str(draft.path), "uri": draft.input_uri} for draft in preview.drafts],
+        "bodies": [draft.body for draft in preview.drafts],
+    }
+    count = counted(len(preview.drafts), "create call")
+    sentences = [f"{count} not made" + (f"; each line is the body of a POST to {preview.url}" if preview.url else "")]
+    sentences += [f"before it, {draft.path} would be uploaded to {draft.input_uri}" for draft in preview.drafts]
+    return Report(document, sentences, lines=[json.dumps(draft.body, ensure_ascii=False) for draft in preview.drafts])
 
 
 @click.command()
@@ -76,10 +105,12 @@ def wait(run_path: Path, **options: Any) -> Report:
 def retry(run_path: Path, max_attempts: int, on_doubt: str, **options: Any) -> Report:
     """Submit a new attempt of the prompts of RUN that did not succeed and may; then wait and collect again."""
     from geminate.pipeline.runs import Run
+    from geminate.pipeline.submit import SubmitOptions
 
     del options
     with TerminalProgress() as notify:
-        planned = Run.open(run_path).retry(max_attempts, notify, post_again=on_doubt == "post")
+        how = SubmitOptions(post_again=on_doubt == "post")
+        planned = Run.open(run_path).retry(max_attempts, notify, how)
     document = {
         "run": str(run_path),
         "prompts": planned.rows,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from geminate.connect import Where
     from geminate.formats.prompts import PromptOptions, Prompts
     from geminate.pipeline.build import BuildOptions
+    from geminate.pipeline.submit import SubmitOptions
     from geminate.pipeline.target import Target
     from geminate.ports import ObjectStore
     from geminate.stages.specs import Spec
@@ -75,7 +76,11 @@ on_doubt_option = click.option(
 )
 submit_options = _together(
     click.option("--staging", metavar="gs://…", help="Below which request lines and predictions lie."),
+    click.option("--display-name", metavar="TEXT", help="What the jobs' names begin with.  [default: geminate]"),
+    click.option("--label", "labels", multiple=True, metavar="K=V", help="A label of the jobs; again for several."),
+    click.option("--model-parameters", metavar="JSON", help="The jobs' modelParameters; @FILE reads them."),
     on_doubt_option,
+    click.option("--dry-run", is_flag=True, help="Print the create calls' bodies, one a line; send nothing."),
 )
 
 output_options = _together(
@@ -211,6 +216,43 @@ def take_target(options: dict[str, Any]) -> Target | None:
 
     where, staging_uri = take_where(options), options.pop("staging")
     return None if where is None and staging_uri is None else Target(where or Where(), staging_uri)
+
+
+def take_submit_options(options: dict[str, Any]) -> SubmitOptions:
+    """How jobs are made; the options are taken out of ``options``.
+
+    Raises:
+        InputError: The service would not take a label or a name.
+        UsageError: A label is not written ``K=V``, or the model parameters are no JSON object.
+    """
+    from geminate.pipeline.submit import SubmitOptions
+    from geminate.wire.jobs import JobSettings
+
+    name, labels, parameters = (options.pop(option) for option in ("display_name", "labels", "model_parameters"))
+    settings = None
+    if name is not None or labels or parameters is not None:
+        settings = JobSettings(
+            JobSettings().display_name if name is None else name,
+            dict(map(_label, labels)),
+            None if parameters is None else _json_object(_text(parameters)),
+        )
+    return SubmitOptions(post_again=options.pop("on_doubt") == "post", settings=settings)
+
+
+def _label(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError("a label is written KEY=VALUE", where=f"--label {text}")
+    return key, value
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    import msgspec
+
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except msgspec.MsgspecError as error:
+        raise UsageError(f"not a JSON object ({error})", where="--model-parameters") from error
 
 
 def take_store(options: dict[str, Any]) -> Callable[[], ObjectStore]:

@@ -28,17 +28,21 @@ class Report:
         document: What ``--json`` prints, None where the command has written its own data to stdout.
         sentences: What a person reads instead.
         exit_code: One of the contract's.
+        lines: Data that stdout gets where no document is asked for.
     """
 
     document: dict[str, Any] | None
     sentences: list[str] = field(default_factory=list)
     exit_code: int = 0
+    lines: list[str] = field(default_factory=list)
 
     def show(self, *, as_json: bool) -> None:
         """Nothing; the document goes to stdout, or the sentences to stderr."""
         if not as_json:
             for sentence in self.sentences:
                 click.echo(sentence, err=True)
+            for line in self.lines:
+                click.echo(line)
         elif self.document is not None:
             click.echo(json.dumps(self.document, ensure_ascii=False))
 

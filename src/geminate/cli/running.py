@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from geminate.cli.building import built_sentences
-from geminate.cli.jobs import job_document
+from geminate.cli.jobs import drafts_report, job_document
 from geminate.cli.joining import joined_document, joined_sentences, take_output
 from geminate.cli.options import (
     build_options,
@@ -21,6 +21,7 @@ from geminate.cli.options import (
     take_build_options,
     take_content,
     take_prompts,
+    take_submit_options,
     take_target,
     where_options,
 )
@@ -40,10 +41,10 @@ from geminate.errors import UsageError
 )
 @where_options
 @json_option
-def run(prompts: tuple[str, ...], out: str, run_path: Path | None, on_doubt: str, **options: Any) -> Report:
+def run(prompts: tuple[str, ...], out: str, run_path: Path | None, *, dry_run: bool, **options: Any) -> Report:
     """Build, submit, wait and collect. The same command again goes on where it was interrupted."""
     from geminate.pipeline.collect import CollectOptions
-    from geminate.pipeline.whole import WholeOptions, run_whole
+    from geminate.pipeline.whole import WholeOptions, build_whole, run_whole
 
     if run_path is None and out == "-":
         raise UsageError("the run needs a folder", remedy="name one with --run")
@@ -56,10 +57,13 @@ def run(prompts: tuple[str, ...], out: str, run_path: Path | None, on_doubt: str
         build=take_build_options(options),
         target=target,
         collect=CollectOptions(options.pop("prefix"), options.pop("keep_response"), output, **take_content(options)),
-        post_again=on_doubt == "post",
+        submit=take_submit_options(options),
     )
     opened = take_prompts(prompts, target.where if target else None, options)
     with TerminalProgress() as notify:
+        if dry_run:
+            built = build_whole(opened, spec, whole_options, notify)
+            return drafts_report(built, target, whole_options.submit)
         whole = run_whole(opened, spec, whole_options, notify)
     failed = [job for job in whole.jobs if not job.succeeded]
     sentences = [

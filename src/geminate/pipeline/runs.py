@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from geminate.adapters.system import SystemClock
-from geminate.connect import Outside, open_outside, open_store
+from geminate.connect import Outside, create_url, open_outside, open_store
 from geminate.errors import TransientError
 from geminate.ledger import Attempt, Ledger
 from geminate.pipeline.build import BuildOptions, build_run
@@ -17,14 +17,15 @@ from geminate.pipeline.collect import CollectOptions, Collector
 from geminate.pipeline.folder import Manifest, RunFolder
 from geminate.pipeline.opening import as_prompts
 from geminate.pipeline.outputs import Joined
+from geminate.pipeline.plan import Draft, JobPlan
 from geminate.pipeline.progress import Notify, silent
 from geminate.pipeline.retry import DEFAULT_MAX_ATTEMPTS, Planned, plan_retry
-from geminate.pipeline.submit import DOUBT_GRACE_S, Stager, SubmitOptions, Submitter
-from geminate.pipeline.target import Target, settle_target
+from geminate.pipeline.submit import Stager, SubmitOptions, Submitter
+from geminate.pipeline.target import Target, read_settings, read_target, settle_settings, settle_target
 from geminate.pipeline.wait import PollOptions, cancel_jobs, job_of, refresh_jobs, wait_for_jobs
 from geminate.ports import Clock, ObjectStore
 from geminate.stages.specs import Spec
-from geminate.wire.jobs import Job
+from geminate.wire.jobs import Job, JobSettings
 
 # An emulator answers at once and forgets nothing, so there is no point in patience.
 _EMULATED_GRACE_S = 0.5
@@ -37,6 +38,14 @@ class JobStatus:
 
     attempt: Attempt
     job: Job | None
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """Create calls that were not made, and where they would go; None where an embedded emulator would answer."""
+
+    url: str | None
+    drafts: list[Draft]
 
 
 class Run:
@@ -79,7 +88,9 @@ class Run:
         folder = RunFolder(Path(path))
         return cls(folder, folder.read_manifest(), SystemClock())
 
-    def submit(self, target: Target | None = None, notify: Notify = silent, *, post_again: bool = True) -> list[Job]:
+    def submit(
+        self, target: Target | None = None, notify: Notify = silent, options: SubmitOptions | None = None
+    ) -> list[Job]:
         """The run's jobs: one for each attempt, made once.
 
         Raises:
@@ -88,11 +99,25 @@ class Run:
             TargetError: The run was submitted elsewhere.
             TransientError: There was no clear answer; the same call goes on.
         """
+        options = options or SubmitOptions()
         with self._open(target) as (ledger, settled, outside):
-            grace_s = _EMULATED_GRACE_S if settled.where.is_local else DOUBT_GRACE_S
-            stager = self._stager(ledger, outside.store, settled)
-            submitter = Submitter(stager, ledger, outside.jobs, self._clock, SubmitOptions(grace_s, post_again))
+            if settled.where.is_local and options.doubt_grace_s is None:
+                options = replace(options, doubt_grace_s=_EMULATED_GRACE_S)
+            stager = self._stager(ledger, outside.store, settled, settle_settings(ledger, options.settings))
+            submitter = Submitter(stager, ledger, outside.jobs, self._clock, options)
             return [job_of(attempt) for attempt in submitter.submit(notify)]
+
+    def preview(self, target: Target | None = None, settings: JobSettings | None = None) -> Preview:
+        """The create calls that ``submit`` would make, and where to; nothing is uploaded, sent or written.
+
+        Raises:
+            TargetError: The run was submitted elsewhere.
+            UsageError: Nothing says where its lines should lie.
+        """
+        with Ledger(self.folder.path, lock=False) as ledger:
+            wanted, settings = read_target(ledger, target), read_settings(ledger, settings)
+            plan = JobPlan(self.folder, self.manifest, wanted.staging_uri or "", settings)
+            return Preview(create_url(wanted.where), plan.drafts(ledger.attempts()))
 
     def settle(self, target: Target | None) -> None:
         """Nothing; the run is settled on this target, or was before.
@@ -126,7 +151,10 @@ class Run:
             return cancel_jobs(ledger, outside.jobs)
 
     def retry(
-        self, max_attempts: int = DEFAULT_MAX_ATTEMPTS, notify: Notify = silent, *, post_again: bool = True
+        self,
+        max_attempts: int = DEFAULT_MAX_ATTEMPTS,
+        notify: Notify = silent,
+        options: SubmitOptions | None = None,
     ) -> Planned:
         """What was planned and submitted: a new attempt of the prompts that did not succeed and may.
 
@@ -139,7 +167,7 @@ class Run:
             pending = [attempt for attempt in ledger.attempts() if attempt.state not in {"committed", "ended"}]
             collector = Collector(self.folder, self.manifest, ledger, outside.store, CollectOptions())
             planned = Planned(pending, 0, 0) if pending else plan_retry(collector, max_attempts)
-        self.submit(None, notify, post_again=post_again)
+        self.submit(None, notify, options)
         return planned
 
     def status(self, *, refresh: bool = True) -> list[JobStatus]:
@@ -165,8 +193,11 @@ class Run:
         with self._open(None) as (ledger, _, outside):
             return Collector(self.folder, self.manifest, ledger, outside.store, options).collect(out, notify)
 
-    def _stager(self, ledger: Ledger, store: ObjectStore, target: Target) -> Stager:
-        return Stager(self.folder, self.manifest, ledger, store, target.staging_uri or "", self._clock)
+    def _stager(
+        self, ledger: Ledger, store: ObjectStore, target: Target, settings: JobSettings | None = None
+    ) -> Stager:
+        staging_uri, settings = target.staging_uri or "", settings or JobSettings()
+        return Stager(self.folder, self.manifest, ledger, store, staging_uri, self._clock, settings)
 
     @contextmanager
     def _open(self, target: Target | None) -> Iterator[tuple[Ledger, Target, Outside]]:

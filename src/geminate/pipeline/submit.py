@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from geminate.errors import AccessError, InputError, TargetError, TransientError
-from geminate.ledger import Attempt, Ledger
+from geminate.ledger import SUBMITTED, Attempt, Ledger
 from geminate.pipeline.folder import Manifest, RunFolder
+from geminate.pipeline.plan import JobPlan
 from geminate.pipeline.progress import Notify, Progress, silent
 from geminate.ports import Clock, JobService, ObjectInfo, ObjectStore
-from geminate.wire.jobs import ATTEMPT_LABEL, RUN_LABEL, JobRequest, decode_job, encode_job, label_filter
-from geminate.wire.uris import join_uri
+from geminate.wire.jobs import ATTEMPT_LABEL, JobSettings, decode_job, encode_job, label_filter
 
 DOUBT_GRACE_S = 120.0
 """How long a new job may stay out of a list; an assumption that only the real service can prove."""
@@ -33,12 +33,15 @@ class SubmitOptions:
     """How jobs are made.
 
     Attributes:
-        doubt_grace_s: How long a job whose create call had no clear end is looked for before the call is made again.
+        doubt_grace_s: How long a job whose create call had no clear end is looked for before the call is made again;
+            None for what suits the service.
         post_again: Whether it is made again at all; without, the command ends and says so.
+        settings: What jobs that are still to be made are called and labelled; None for what was said before.
     """
 
-    doubt_grace_s: float = DOUBT_GRACE_S
+    doubt_grace_s: float | None = None
     post_again: bool = True
+    settings: JobSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class Stager:
         store: Where the lines go.
         staging_uri: Below which they lie, and predictions will, ``gs://bucket/prefix``.
         clock: The time of the ledger's entries.
+        settings: What the jobs are called and labelled.
     """
 
     folder: RunFolder
@@ -60,6 +64,7 @@ class Stager:
     store: ObjectStore
     staging_uri: str
     clock: Clock
+    settings: JobSettings = field(default_factory=JobSettings)
 
     def stage_all(self, notify: Notify = silent) -> None:
         """Nothing; no attempt is merely planned any more.
@@ -78,28 +83,21 @@ class Stager:
         """The attempt, staged if it was only planned."""
         if attempt.state != "planned":
             return attempt
-        path = self.folder.requests_path(attempt.shard, attempt.number)
-        uri = join_uri(self.staging_uri, self.manifest.run_id, path.name)
-        info = upload_once(self.store, path, uri)
-        output = join_uri(self.staging_uri, self.manifest.run_id, "predictions", attempt.attempt_id)
-        body = encode_job(
-            JobRequest(
-                display_name=f"geminate-{attempt.attempt_id}",
-                model=self.manifest.model,
-                input_uri=uri,
-                output_prefix_uri=output,
-                labels={ATTEMPT_LABEL: attempt.attempt_id, RUN_LABEL: self.manifest.run_id},
-            )
-        )
+        request = self.plan.request(attempt)
+        info = upload_once(self.store, self.folder.requests_path(attempt.shard, attempt.number), request.input_uri)
         return self.ledger.advance(
             attempt,
             "staged",
             at=self.clock.now(),
-            input_uri=uri,
+            input_uri=request.input_uri,
             input_generation=info.generation,
-            output_prefix_uri=output,
-            body=json.dumps(body),
+            output_prefix_uri=request.output_uri,
         )
+
+    @property
+    def plan(self) -> JobPlan:
+        """What each attempt's job is asked."""
+        return JobPlan(self.folder, self.manifest, self.staging_uri, self.settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +130,7 @@ class Submitter:
         for _ in range(_MAX_POSTS):
             if attempt.state in {"intended", "doubtful"}:
                 attempt = self._settle_doubt(attempt)
-            if attempt.state in {"committed", "ended"}:
+            if attempt.state in SUBMITTED:
                 return
             attempt = self._post(attempt)
         if attempt.state != "committed":
@@ -143,10 +141,10 @@ class Submitter:
             )
 
     def _post(self, attempt: Attempt) -> Attempt:
-        now = self.clock.now()
-        attempt = self.ledger.advance(attempt, "intended", at=now, intended_at=now)
+        now, body = self.clock.now(), encode_job(self.stager.plan.request(attempt))
+        attempt = self.ledger.advance(attempt, "intended", at=now, intended_at=now, body=json.dumps(body))
         try:
-            job = self.jobs.create(json.loads(attempt.body))
+            job = self.jobs.create(body)
         except (InputError, AccessError) as error:
             self.ledger.advance(attempt, "refused", at=self.clock.now(), note=error.what)
             raise
@@ -167,7 +165,7 @@ class Submitter:
             job = next(self._iter_jobs_of(attempt), None)
             if job is not None:
                 return self._commit(attempt, job)
-            patience_s = attempt.intended_at + self.options.doubt_grace_s - self.clock.now()
+            patience_s = attempt.intended_at + self._grace_s() - self.clock.now()
             if patience_s <= 0:
                 break
             self.clock.sleep(min(patience_s, _LOOK_UP_INTERVAL_S))
@@ -178,6 +176,9 @@ class Submitter:
                 remedy="look at the project's jobs, then run the command again with --on-doubt post",
             )
         return attempt
+
+    def _grace_s(self) -> float:
+        return DOUBT_GRACE_S if self.options.doubt_grace_s is None else self.options.doubt_grace_s
 
     def _iter_jobs_of(self, attempt: Attempt) -> Iterator[dict[str, Any]]:
         return self.jobs.list(label_filter(ATTEMPT_LABEL, attempt.attempt_id))

@@ -6,12 +6,16 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from geminate.connect import EMULATED_STAGING_URI, Where
 from geminate.errors import TargetError, UsageError
 from geminate.ledger import Ledger
+from geminate.wire.jobs import JobSettings
 from geminate.wire.uris import split_gs_uri
 
 _FACT = "target"
+_SETTINGS_FACT = "job_settings"
 # These only say how to reach the same jobs and buckets, and may be another address after a restart.
 _MAY_CHANGE = frozenset({"endpoint", "buckets_path", "answerer"})
 
@@ -36,14 +40,38 @@ def settle_target(ledger: Ledger, wanted: Target | None) -> Target:
         TargetError: The run was settled on another one.
         UsageError: Nothing says where, or no staging place is named.
     """
+    target = read_target(ledger, wanted)
+    if ledger.facts().get(_FACT) != _encode(target):
+        ledger.settle(_FACT, _encode(target))
+    return target
+
+
+def settle_settings(ledger: Ledger, wanted: JobSettings | None) -> JobSettings:
+    """What the run's next jobs are called and labelled: what is wanted, which is then kept, else what was kept."""
+    settings = read_settings(ledger, wanted)
+    if wanted is not None:
+        ledger.settle(_SETTINGS_FACT, msgspec.to_builtins(settings))
+    return settings
+
+
+def read_settings(ledger: Ledger, wanted: JobSettings | None) -> JobSettings:
+    """What ``settle_settings`` would settle, with nothing written."""
+    return wanted or msgspec.convert(ledger.facts().get(_SETTINGS_FACT, {}), JobSettings)
+
+
+def read_target(ledger: Ledger, wanted: Target | None) -> Target:
+    """The target that ``settle_target`` would settle, with nothing written.
+
+    Raises:
+        TargetError: The run was settled on another one.
+        UsageError: Nothing says where, or no staging place is named.
+    """
     settled = ledger.facts().get(_FACT)
     if settled is None:
-        target = complete_target(wanted)
-        ledger.settle(_FACT, _encode(target))
-        return target
-    if wanted is None:
-        return _decode(settled)
+        return complete_target(wanted)
     before = _decode(settled)
+    if wanted is None:
+        return before
     target = replace(before, where=wanted.where, staging_uri=wanted.staging_uri or before.staging_uri)
     differences = [
         f"{name} was {old!r} and is now {new!r}"
@@ -55,7 +83,6 @@ def settle_target(ledger: Ledger, wanted: Target | None) -> Target:
             f"the run was submitted elsewhere: {'; '.join(differences)}",
             remedy="leave the options out to go on there, or build another run",
         )
-    ledger.settle(_FACT, _encode(target))
     return target
 
 

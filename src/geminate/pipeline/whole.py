@@ -16,6 +16,7 @@ from geminate.pipeline.folder import SourceRecord
 from geminate.pipeline.outputs import Joined
 from geminate.pipeline.progress import Notify, silent
 from geminate.pipeline.runs import Run
+from geminate.pipeline.submit import SubmitOptions
 from geminate.pipeline.target import Target, complete_target
 from geminate.stages.specs import Spec
 from geminate.wire.jobs import Job
@@ -33,7 +34,7 @@ class WholeOptions:
         build: How it is built.
         target: Where its jobs go; None for where they went before.
         collect: How its rows are written.
-        post_again: Whether a create call without a clear end is made again when no job appears.
+        submit: How its jobs are made.
     """
 
     run_path: Path
@@ -41,7 +42,7 @@ class WholeOptions:
     build: BuildOptions = field(default_factory=BuildOptions)
     target: Target | None = None
     collect: CollectOptions = field(default_factory=CollectOptions)
-    post_again: bool = True
+    submit: SubmitOptions = field(default_factory=SubmitOptions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,24 +61,36 @@ def run_whole(prompts: Prompts, spec: Spec, options: WholeOptions, notify: Notif
         TargetError: The output exists and is not this run's, or the folder belongs to another run; what differs is
             said.
     """
-    run, run_path, out = None, options.run_path, options.out
-    if run_path.exists():
-        run = Run.open(run_path)
-        _refuse_changes(run, prompts, spec, options.build)
+    run = _open_run(prompts, spec, options)
+    if run is not None:
         run.settle(options.target)
         finished = _read_finished(run, options)
         if finished is not None:
             return Whole(run, finished, [status.job for status in run.status(refresh=False) if status.job])
-    else:
-        complete_target(options.target)
-    options.collect.check(out, prompts.schema)
-    run = run or Run.create(run_path, prompts, spec, options.build, notify)
-    run.submit(options.target, notify, post_again=options.post_again)
+    options.collect.check(options.out, prompts.schema)
+    run = run or Run.create(options.run_path, prompts, spec, options.build, notify)
+    run.submit(options.target, notify, options.submit)
     jobs = run.wait(notify)
-    joined = run.collect(out, options.collect, notify)
-    with Ledger(run_path) as ledger:
+    joined = run.collect(options.out, options.collect, notify)
+    with Ledger(options.run_path) as ledger:
         ledger.settle(_FINISHED, {**_end(options, len(jobs)), "joined": msgspec.to_builtins(joined)})
     return Whole(run, joined, jobs)
+
+
+def build_whole(prompts: Prompts, spec: Spec, options: WholeOptions, notify: Notify = silent) -> Run:
+    """The run that ``run_whole`` would go on with: built, unless it is there, and nothing uploaded or sent."""
+    run = _open_run(prompts, spec, options)
+    return run or Run.create(options.run_path, prompts, spec, options.build, notify)
+
+
+def _open_run(prompts: Prompts, spec: Spec, options: WholeOptions) -> Run | None:
+    """The run if it is there and is the same; None where it is still to be built and may be."""
+    if not options.run_path.exists():
+        complete_target(options.target)
+        return None
+    run = Run.open(options.run_path)
+    _refuse_changes(run, prompts, spec, options.build)
+    return run
 
 
 def _read_finished(run: Run, options: WholeOptions) -> Joined | None:

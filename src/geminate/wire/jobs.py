@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from geminate.wire.uris import model_name
+from geminate.errors import InputError
+from geminate.wire.limits import LIMITS
+from geminate.wire.uris import BQ_SCHEME, model_name, split_bq_uri, split_gs_uri
 
 JobState = Literal[
     "JOB_STATE_UNSPECIFIED",
@@ -30,6 +33,12 @@ TERMINAL_STATES = SUCCESS_STATES | {"JOB_STATE_FAILED", "JOB_STATE_CANCELLED", "
 # With underscores, since a hyphen in a filter may be read as a minus.
 ATTEMPT_LABEL = "geminate_attempt"
 RUN_LABEL = "geminate_run"
+OWN_LABELS = frozenset({ATTEMPT_LABEL, RUN_LABEL})
+
+_LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]*")
+_LABEL_VALUE = re.compile(r"[a-z0-9_-]*")
+# A run's id, a shard's name, an attempt's number and the hyphens between, with room to spare.
+_MAX_ATTEMPT_ID_CHARS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +48,7 @@ class Job:
     Attributes:
         name: Its resource name.
         state: One of the ``JOB_STATE_*`` words; an unknown one is kept as it is.
-        output_uri: The directory of its predictions, empty until the service names one.
+        output_uri: The directory or table of its predictions, empty until the service names one.
         error: What the service says went wrong, empty where nothing did.
         successful: Rows done, None while unknown.
         failed: Rows that failed, None while unknown.
@@ -70,28 +79,101 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class JobRequest:
-    """What a job is asked to do, Cloud Storage to Cloud Storage."""
+class JobSettings:
+    """What a caller may settle about the jobs of a run, beside model, input and output.
 
-    display_name: str
+    Attributes:
+        display_name: What the jobs' display names begin with; the attempt's id follows.
+        labels: Labels beside our own.
+        model_parameters: The body's ``modelParameters``, None to leave them out.
+
+    Raises:
+        InputError: The service would not take them.
+    """
+
+    display_name: str = "geminate"
+    labels: Mapping[str, str] = field(default_factory=dict)
+    model_parameters: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        room = LIMITS.max_display_name_chars - _MAX_ATTEMPT_ID_CHARS
+        if not 0 < len(self.display_name) <= room:
+            raise InputError(f"a display name has 1 to {room} characters here", where=self.display_name)
+        _check_labels(self.labels)
+
+
+@dataclass(frozen=True, slots=True)
+class JobRequest:
+    """What a job is asked to do.
+
+    Attributes:
+        attempt_id: The attempt that the job is for.
+        run_id: Its run.
+        model: A publisher model's id, or any model's resource name.
+        input_uri: The request lines, ``gs://bucket/name``, or their table, ``bq://project.dataset.table``.
+        output_uri: Below which the service writes, ``gs://bucket/prefix``; or ``bq://project.dataset``, where it
+            makes a table, or ``bq://project.dataset.table``, which must not exist.
+        settings: The rest.
+    """
+
+    attempt_id: str
+    run_id: str
     model: str
     input_uri: str
-    output_prefix_uri: str
-    labels: Mapping[str, str]
+    output_uri: str
+    settings: JobSettings = field(default_factory=JobSettings)
 
 
 def encode_job(request: JobRequest) -> dict[str, Any]:
-    """The body of a create call."""
-    return {
-        "displayName": request.display_name,
+    """The body of a create call.
+
+    Raises:
+        InputError: The model or a URI is none that the service knows.
+    """
+    settings = request.settings
+    body: dict[str, Any] = {
+        "displayName": f"{settings.display_name}-{request.attempt_id}",
         "model": model_name(request.model),
-        "labels": dict(request.labels),
-        "inputConfig": {"instancesFormat": "jsonl", "gcsSource": {"uris": [request.input_uri]}},
-        "outputConfig": {
-            "predictionsFormat": "jsonl",
-            "gcsDestination": {"outputUriPrefix": request.output_prefix_uri},
-        },
+        "labels": {**settings.labels, ATTEMPT_LABEL: request.attempt_id, RUN_LABEL: request.run_id},
+        "inputConfig": _encode_input(request.input_uri),
+        "outputConfig": _encode_output(request.output_uri),
     }
+    if settings.model_parameters is not None:
+        body["modelParameters"] = dict(settings.model_parameters)
+    return body
+
+
+def _encode_input(uri: str) -> dict[str, Any]:
+    if uri.startswith(BQ_SCHEME):
+        split_bq_uri(uri, parts=(3,))
+        return {"instancesFormat": "bigquery", "bigquerySource": {"inputUri": uri}}
+    split_gs_uri(uri)
+    # Always an array: the documentation shows both, and only the array is what the API says.
+    return {"instancesFormat": "jsonl", "gcsSource": {"uris": [uri]}}
+
+
+def _encode_output(uri: str) -> dict[str, Any]:
+    if uri.startswith(BQ_SCHEME):
+        split_bq_uri(uri, parts=(2, 3))
+        return {"predictionsFormat": "bigquery", "bigqueryDestination": {"outputUri": uri}}
+    split_gs_uri(uri)
+    return {"predictionsFormat": "jsonl", "gcsDestination": {"outputUriPrefix": uri}}
+
+
+def _check_labels(labels: Mapping[str, str]) -> None:
+    most = LIMITS.max_labels - len(OWN_LABELS)
+    if len(labels) > most:
+        raise InputError(f"{len(labels)} labels, and a job has room for {most} beside our own")
+    for key, value in labels.items():
+        if key in OWN_LABELS:
+            raise InputError("Geminate writes this label itself", where=f"label {key}", remedy="choose another name")
+        longest = max(len(key), len(value))
+        if longest > LIMITS.max_label_chars or not (_LABEL_KEY.fullmatch(key) and _LABEL_VALUE.fullmatch(value)):
+            raise InputError(
+                "not a label that the service takes",
+                where=f"label {key}={value}",
+                remedy=f"use at most {LIMITS.max_label_chars} of a-z 0-9 _ - each, and begin the key with a letter",
+            )
 
 
 def decode_job(answer: Mapping[str, Any]) -> Job:
@@ -101,7 +183,7 @@ def decode_job(answer: Mapping[str, Any]) -> Job:
     return Job(
         name=str(answer.get("name", "")),
         state=str(answer.get("state", "JOB_STATE_UNSPECIFIED")),
-        output_uri=str(output.get("gcsOutputDirectory", "")),
+        output_uri=_output_uri(output),
         error=_error_text(answer.get("error") or {}),
         successful=_count(statistics, "successfulCount"),
         failed=_count(statistics, "failedCount"),
@@ -114,6 +196,13 @@ def decode_job(answer: Mapping[str, Any]) -> Job:
 def label_filter(label: str, value: str) -> str:
     """The filter that lists the jobs carrying a label."""
     return f'labels.{label}="{value}"'
+
+
+def _output_uri(output: Mapping[str, Any]) -> str:
+    dataset, table = output.get("bigqueryOutputDataset"), output.get("bigqueryOutputTable")
+    if dataset and table:
+        return f"{dataset}.{table}"
+    return str(output.get("gcsOutputDirectory") or dataset or "")
 
 
 def _error_text(error: Mapping[str, Any]) -> str:

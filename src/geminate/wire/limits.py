@@ -45,6 +45,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     max_videos_per_prompt: int
     max_labels: int
     max_label_chars: int
+    max_display_name_chars: int
     max_label_values_per_key: int
     max_nesting_levels: int
     max_columns: int

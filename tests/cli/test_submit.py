@@ -1,0 +1,93 @@
+"""What submitting asks of the service, seen before and after."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+SPEC = ("--model", "gemini-3.5-flash", "--prompt", "Rate {{ word }}.")
+NAMED = ("--display-name", "words", "--label", "team=red", "--label", "cost=low", "--model-parameters", '{"a": 1}')
+REAL = ("--project", "my-project", "--location", "eu", "--staging", "gs://my-bucket/x")
+URL = "https://aiplatform.eu.rep.googleapis.com/v1/projects/my-project/locations/eu/batchPredictionJobs"
+
+
+def files(folder):
+    return sorted((str(path.relative_to(folder)), path.read_bytes()) for path in folder.rglob("*") if path.is_file())
+
+
+def emulated(run_path):
+    return [json.loads(path.read_text())["body"] for path in sorted((run_path / "emulator/jobs").glob("[!.]*.json"))]
+
+
+def test_a_dry_run_prints_what_submit_would_send_and_changes_nothing(geminate, prompts, tmp_path):
+    geminate("build", prompts, *SPEC, "--shard-rows", 2, "--out", "words.run")
+    before = files(tmp_path / "words.run")
+    shown = geminate("submit", "words.run", *REAL, *NAMED, "--dry-run")
+    assert shown.code == 0
+    assert files(tmp_path / "words.run") == before
+    first, second = map(json.loads, shown.out.splitlines())
+    run_id = first["labels"]["geminate_run"]
+    assert first == {
+        "displayName": f"words-{run_id}-00000-1",
+        "model": "publishers/google/models/gemini-3.5-flash",
+        "labels": {"team": "red", "cost": "low", "geminate_attempt": f"{run_id}-00000-1", "geminate_run": run_id},
+        "inputConfig": {
+            "instancesFormat": "jsonl",
+            "gcsSource": {"uris": [f"gs://my-bucket/x/{run_id}/requests-00000.jsonl"]},
+        },
+        "outputConfig": {
+            "predictionsFormat": "jsonl",
+            "gcsDestination": {"outputUriPrefix": f"gs://my-bucket/x/{run_id}/predictions/{run_id}-00000-1"},
+        },
+        "modelParameters": {"a": 1},
+    }
+    assert URL in shown.err
+    document = geminate("submit", "words.run", *REAL, *NAMED, "--dry-run", "--json").document
+    assert (document["url"], document["bodies"]) == (URL, [first, second])
+    assert [upload["uri"] for upload in document["uploads"]] == [
+        body["inputConfig"]["gcsSource"]["uris"][0] for body in (first, second)
+    ]
+
+
+def test_what_a_dry_run_of_a_whole_run_shows_is_what_the_run_then_sends(geminate, prompts, tmp_path):
+    command = ("run", prompts, *SPEC, *NAMED, "--emulate", "-o", "rows.jsonl")
+    bodies = list(map(json.loads, geminate(*command, "--dry-run").out.splitlines()))
+    assert not (tmp_path / "rows.jsonl").exists()
+    assert not (tmp_path / "rows.jsonl.run/emulator").exists()
+    assert geminate(*command).code == 0
+    assert emulated(tmp_path / "rows.jsonl.run") == bodies
+    again = geminate("submit", "rows.jsonl.run", "--dry-run")
+    assert (again.out, "0 create calls" in again.err) == ("", True)
+
+
+def test_a_label_given_later_changes_no_job_that_is_made(geminate, prompts, tmp_path):
+    geminate("build", prompts, *SPEC, "--out", "words.run")
+    geminate("submit", "words.run", *NAMED, "--emulate")
+    (body,) = emulated(tmp_path / "words.run")
+    assert (body["labels"]["team"], body["modelParameters"]) == ("red", {"a": 1})
+    assert geminate("submit", "words.run", "--label", "team=blue").code == 0
+    assert emulated(tmp_path / "words.run") == [body]
+
+
+@pytest.mark.parametrize(
+    "options, code, said",
+    [
+        (("--label", "team"), 2, "KEY=VALUE"),
+        (("--label", "Team=red"), 5, "Team=red"),
+        (("--label", "geminate_run=x"), 5, "writes this label itself"),
+        (("--model-parameters", "[1]"), 2, "not a JSON object"),
+        (("--model-parameters", "@nowhere.json"), 2, "nowhere.json"),
+        (("--display-name", "x" * 200), 5, "display name"),
+    ],
+)
+def test_what_the_service_would_refuse_is_refused_at_once(geminate, prompts, options, code, said):
+    finished = geminate("run", prompts, *SPEC, *options, "--emulate", "-o", "rows.jsonl")
+    assert finished.code == code
+    assert said in finished.err
+    assert not Path("rows.jsonl.run").exists()
+
+
+def test_a_dry_run_needs_to_know_where(geminate, prompts):
+    geminate("build", prompts, *SPEC, "--out", "words.run")
+    finished = geminate("submit", "words.run", "--dry-run")
+    assert (finished.code, "--staging" in finished.err) == (2, True)
