@@ -4,7 +4,7 @@ A script is a mapping, or a YAML or JSON file of one::
 
     http:                                   # calls, each entry used up in turn
       create: [return-503, "return-503; commit", "return-429; retry-after=1; times=2"]
-      get: [reset-before, "stall-for-2s"]   # also list, cancel, delete, any
+      get: [reset-before, "stall-for-2s"]   # also list, cancel, delete, tables (BigQuery's), any
     jobs:                                   # the first entry that a new job matches counts
       - {display_name: "*-00001", times: 1, end: FAILED, after: 0.5}
       - {labels: {team: red}, missing: 0.01, doubled: 0.01, orphaned: 0.01, output_files: 3}
@@ -61,6 +61,11 @@ class CallFault(msgspec.Struct, frozen=True):
     commit: bool = False
     retry_after_s: int | None = None
     times: int = 1
+
+    @property
+    def stalls_only(self) -> bool:
+        """Whether the call is answered all the same, only later."""
+        return not self.reset and self.code is None
 
 
 class RowFault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -134,7 +139,7 @@ class JobFault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    http: dict[Literal["create", "get", "list", "cancel", "delete", "any"], list[str]] = {}
+    http: dict[Literal["create", "get", "list", "cancel", "delete", "tables", "any"], list[str]] = {}
     jobs: list[JobFault] = []
     rows: list[RowFault] = []
 

@@ -17,6 +17,7 @@ from geminate.emulator.jobs import JobStore
 from geminate.emulator.lock import hold_folder
 from geminate.emulator.options import EmulatorOptions
 from geminate.emulator.server import EmulatorServer
+from geminate.emulator.tables import PATHS, TableApi
 from geminate.emulator.work import Shop
 from geminate.emulator.worker import Worker
 from geminate.errors import GeminateError, UsageError
@@ -83,13 +84,19 @@ class Emulator:
             )
             self._worker = Worker(shop)
             held.callback(self._worker.stop)
+            tables = TableApi(self._folder, self._options.new_dataset_location)
+            held.callback(tables.close)
             about = {
                 "buckets": str(self.buckets.resolve()),
                 "api": "/v1/projects/{p}/locations/{l}/batchPredictionJobs",
             }
             try:
                 self._server = EmulatorServer(
-                    self._options.port, JobApi(shop, self._worker).answer, self._faults, about
+                    self._options.port,
+                    JobApi(shop, self._worker).answer,
+                    self._faults,
+                    about,
+                    dict.fromkeys(PATHS, tables.answer),
                 )
             except OSError as error:
                 raise GeminateError(f"port {self._options.port} cannot be had: {error.strerror}") from error

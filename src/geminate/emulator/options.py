@@ -29,6 +29,7 @@ class EmulatorOptions:
         models: The publisher models that exist; empty for all.
         tuned_model_names: Display names of tuned models by resource name; they name the output directories.
         limits: What the service allows.
+        new_dataset_location: Where a BigQuery dataset that is not there is made on first use; None to have it missing.
         seed: Makes the job numbers, and with them the order of the rows, the same each time; None for new ones.
         manual: Whether jobs move only when ``Emulator.step`` is called.
         clock: The time, in seconds since the epoch.
@@ -44,6 +45,7 @@ class EmulatorOptions:
     models: frozenset[str] = frozenset()
     tuned_model_names: Mapping[str, str] = field(default_factory=dict)
     limits: Limits = LIMITS
+    new_dataset_location: str | None = None
     seed: int | None = None
     manual: bool = False
     clock: Callable[[], float] = time.time

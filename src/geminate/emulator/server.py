@@ -7,7 +7,7 @@ import socket
 import struct
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 
 from geminate.emulator.api import Call, match_route
+from geminate.emulator.exchange import Answer, HttpReply, HttpRequest
 from geminate.emulator.faults import FAULT_HEADER, CallFault, Faults
 from geminate.emulator.statuses import CALL_STATUSES, ApiError
 from geminate.errors import UsageError
@@ -23,6 +24,8 @@ from geminate.errors import UsageError
 SERVER_NAME = "geminate-emulator"
 HOST = "127.0.0.1"
 _MAX_BODY_BYTES = 16 * 1024 * 1024
+# Google's clients upload by 100 MiB at most.
+_MAX_MEDIA_BYTES = 128 * 1024 * 1024
 _POLL_S = 0.02
 _ABOUT = (
     "This is the Geminate emulator of Vertex AI batch prediction. No model answers here, nothing leaves this machine "
@@ -38,18 +41,25 @@ class EmulatorServer(ThreadingHTTPServer):
         answer: What answers a call, or raises ``ApiError``.
         faults: What goes wrong before or after that.
         about: More members for the document at ``/``.
+        mounts: What answers the calls of other services instead, by what their paths begin with.
     """
 
     # A connection is closed by its client or by ``stop``; a forgotten emulator must not keep the process alive.
     daemon_threads = True
 
     def __init__(
-        self, port: int, answer: Callable[[Call], dict[str, Any]], faults: Faults, about: dict[str, Any]
+        self,
+        port: int,
+        answer: Callable[[Call], dict[str, Any]],
+        faults: Faults,
+        about: dict[str, Any],
+        mounts: Mapping[str, Answer] | None = None,
     ) -> None:
         super().__init__((HOST, port), _Handler)
         self.answer = answer
         self.faults = faults
         self.about = {"emulator": "geminate", "about": _ABOUT, **about}
+        self._mounts = mounts or {}
         self.stopping = threading.Event()
         self._connections: dict[threading.Thread, socket.socket] = {}
         self._thread = threading.Thread(target=self.serve_forever, args=(_POLL_S,), name=SERVER_NAME, daemon=True)
@@ -58,6 +68,10 @@ class EmulatorServer(ThreadingHTTPServer):
     def url(self) -> str:
         """The base URL, without a path."""
         return f"http://{HOST}:{self.server_port}"
+
+    def mounted(self, path: str) -> Answer | None:
+        """What answers calls of that path, None where they are those on jobs."""
+        return next((answer for prefix, answer in self._mounts.items() if path.startswith(prefix)), None)
 
     def start(self) -> None:
         """Nothing; calls are answered from now on."""
@@ -100,6 +114,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._serve()
 
+    def do_PUT(self) -> None:
+        self._serve()
+
     def do_DELETE(self) -> None:
         self._serve()
 
@@ -112,8 +129,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         try:
-            body = self._read_body()
             target = urlsplit(self.path)
+            mounted = self.server.mounted(target.path)
+            body = self._read_body(_MAX_MEDIA_BYTES if mounted else _MAX_BODY_BYTES)
+            if mounted:
+                self._pass_on(mounted, body)
+                return
             if self.command == "GET" and target.path == "/":
                 self._send(200, self.server.about)
                 return
@@ -123,6 +144,22 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(call, self._fault(name))
         except ApiError as error:
             self._send(error.code, error.document())
+
+    def _pass_on(self, answer: Answer, body: bytes) -> None:
+        target = urlsplit(self.path)
+        query = dict(parse_qsl(target.query, keep_blank_values=True))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        request = HttpRequest(self.command, target.path, query, headers, body, self.server.url)
+        fault = self._fault("tables")
+        reply = answer(request) if fault is None or fault.commit or fault.stalls_only else HttpReply()
+        if fault is not None:
+            self.server.stopping.wait(fault.stall_s)
+            if fault.reset:
+                self._reset()
+                return
+            if fault.code is not None:
+                reply = HttpReply.of_json(ApiError(fault.code, *CALL_STATUSES[fault.code]).document(), fault.code)
+        self._send_reply(reply)
 
     def _authenticate(self) -> None:
         if not self.headers.get("Authorization", "").startswith("Bearer "):
@@ -148,11 +185,11 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(200, self.server.answer(call) if document is None else document)
 
-    def _read_body(self) -> bytes:
+    def _read_body(self, most: int) -> bytes:
         if "chunked" in self.headers.get("Transfer-Encoding", ""):
             raise self._unreadable(HTTPStatus.LENGTH_REQUIRED, "A body needs a Content-Length.")
         length = self.headers.get("Content-Length", "0")
-        if not length.isdecimal() or int(length) > _MAX_BODY_BYTES:
+        if not length.isdecimal() or int(length) > most:
             raise self._unreadable(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large.")
         return self.rfile.read(int(length))
 
@@ -162,13 +199,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, code: int, document: dict[str, Any], headers: dict[str, str] | None = None) -> None:
         body = msgspec.json.format(msgspec.json.encode(document), indent=2)
-        self.send_response(code)
-        self.send_header("Content-Type", "application/json; charset=UTF-8")
-        self.send_header("Content-Length", str(len(body)))
-        for name, value in (headers or {}).items():
+        self._send_reply(HttpReply(code, body, {"Content-Type": "application/json; charset=UTF-8", **(headers or {})}))
+
+    def _send_reply(self, reply: HttpReply) -> None:
+        self.send_response(reply.code)
+        self.send_header("Content-Length", str(len(reply.body)))
+        for name, value in reply.headers.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(reply.body)
 
     def _reset(self) -> None:
         """Nothing; the client sees its connection reset, not closed."""

@@ -1,0 +1,57 @@
+"""One HTTP request and its answer, for the parts of the emulator that speak more than one kind of body."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """A request, read whole.
+
+    Attributes:
+        method: Its verb.
+        path: Its path, still percent-encoded.
+        query: Its query parameters.
+        headers: Its headers, by their names in lower case.
+        body: Its bytes.
+        base_url: What the client calls this server.
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+    base_url: str
+
+    def read_json(self) -> Any:
+        """The body, decoded; nothing at all is an empty object.
+
+        Raises:
+            msgspec.DecodeError: It is not JSON.
+        """
+        return msgspec.json.decode(self.body or b"{}")
+
+
+@dataclass(frozen=True, slots=True)
+class HttpReply:
+    """The answer to a request."""
+
+    code: int = 200
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of_json(cls, document: Any, code: int = 200, **headers: str) -> HttpReply:
+        """The document as an answer."""
+        body = msgspec.json.encode(document)
+        return cls(code, body, {"Content-Type": "application/json; charset=UTF-8", **headers})
+
+
+Answer = Callable[[HttpRequest], HttpReply]
+"""What answers all requests below a path."""
