@@ -91,3 +91,34 @@ def test_a_dry_run_needs_to_know_where(geminate, prompts):
     geminate("build", prompts, *SPEC, "--out", "words.run")
     finished = geminate("submit", "words.run", "--dry-run")
     assert (finished.code, "--staging" in finished.err) == (2, True)
+
+
+def overlaps(run_path):
+    """How many jobs ran at once, by the service's own times."""
+    jobs = [json.loads(path.read_text()) for path in (run_path / "emulator/jobs").glob("[!.]*.json")]
+    spans = [(job["create_time"], job["end_time"]) for job in jobs]
+    return len(jobs), max(sum(begin <= moment < end for begin, end in spans) for moment, _ in spans)
+
+
+@pytest.mark.parametrize("window", [1, 2])
+def test_a_run_keeps_to_its_window(geminate, prompts, tmp_path, window):
+    finished = geminate(
+        "run", prompts, *SPEC, "--shard-rows", 1, "--emulate", "--max-running", window, "-o", "rows.jsonl"
+    )
+    assert finished.code == 0, finished.err
+    jobs, most = overlaps(tmp_path / "rows.jsonl.run")
+    assert jobs == 3
+    assert most <= window
+
+
+def test_submitting_by_hand_says_how_many_are_left(geminate, prompts):
+    geminate("build", prompts, *SPEC, "--shard-rows", 1, "--out", "words.run")
+    command = ("submit", "words.run", "--max-running", 2)
+    first = geminate(*command, "--emulate")
+    assert "1 shard left to submit: run geminate submit words.run again" in first.err
+    assert geminate("collect", "words.run", "-o", "rows.jsonl").code == 2
+    waited = geminate("wait", "words.run", "--json").document
+    assert ([job["state"] for job in waited["jobs"]], waited["left_to_submit"]) == (["JOB_STATE_SUCCEEDED"] * 2, 1)
+    assert geminate(*command, "--json").document["left_to_submit"] == 0
+    geminate("wait", "words.run")
+    assert geminate("collect", "words.run", "-o", "rows.jsonl").code == 0

@@ -5,6 +5,7 @@ import pytest
 from geminate.errors import AccessError, InputError, TargetError, TransientError
 from geminate.ledger import Ledger
 from geminate.pipeline.submit import Stager, SubmitOptions, Submitter
+from geminate.pipeline.wait import refresh_jobs
 from geminate.wire.jobs import ATTEMPT_LABEL
 
 LOST = TransientError("the connection broke")
@@ -88,6 +89,34 @@ def test_a_refusal_ends_at_once_and_can_be_submitted_after_the_remedy(built, out
     assert jobs.posts == 1
     submit(built, outside, clock)
     assert labels(jobs) == ["run1-00000-1", "run1-00001-1"]
+
+
+WINDOW = SubmitOptions(30.0, max_running=1)
+
+
+def end(built, jobs, clock):
+    for job in jobs.made.values():
+        job["state"] = "JOB_STATE_SUCCEEDED"
+    with Ledger(built[0].path) as ledger:
+        refresh_jobs(ledger, jobs, clock)
+
+
+def test_a_window_keeps_shards_back_until_a_job_has_ended(built, outside, jobs, clock):
+    assert [attempt.state for attempt in submit(built, outside, clock, WINDOW)] == ["committed", "planned"]
+    assert [attempt.state for attempt in submit(built, outside, clock, WINDOW)] == ["committed", "planned"]
+    assert outside.store.stat("gs://bucket/staging/run1/requests-00001.jsonl") is None
+    end(built, jobs, clock)
+    assert [attempt.state for attempt in submit(built, outside, clock, WINDOW)] == ["ended", "committed"]
+    assert labels(jobs) == ["run1-00000-1", "run1-00001-1"]
+
+
+@pytest.mark.parametrize("commits", [True, False])
+def test_a_job_in_doubt_is_settled_before_the_window_counts(built, outside, jobs, clock, commits):
+    jobs.faults = [(commits, Killed())]
+    with pytest.raises(Killed):
+        submit(built, outside, clock, WINDOW)
+    assert [attempt.state for attempt in submit(built, outside, clock, WINDOW)] == ["committed", "planned"]
+    assert labels(jobs) == ["run1-00000-1"]
 
 
 class Killed(BaseException):

@@ -10,6 +10,7 @@ import click
 
 from geminate.cli.options import (
     json_option,
+    max_running_option,
     on_doubt_option,
     run_argument,
     submit_options,
@@ -40,7 +41,20 @@ def submit(run_path: Path, *, dry_run: bool, **options: Any) -> Report:
         return drafts_report(run, target, how)
     with TerminalProgress() as notify:
         jobs = run.submit(target, notify, how)
-    return _report(run_path, jobs, 0)
+    return _report(run, jobs, 0)
+
+
+def left_to_submit(run: Run) -> int:
+    """How many shards have no job yet, because others have to end first."""
+    return sum(status.job is None for status in run.status(refresh=False))
+
+
+def left_sentences(run: Run) -> list[str]:
+    """What a person is told of those."""
+    left = left_to_submit(run)
+    if not left:
+        return []
+    return [f"{counted(left, 'shard')} left to submit: run geminate submit {run.folder.path} again as jobs end"]
 
 
 def drafts_report(run: Run, target: Target | None, options: SubmitOptions) -> Report:
@@ -85,9 +99,10 @@ def wait(run_path: Path, **options: Any) -> Report:
     from geminate.pipeline.runs import Run
 
     del options
+    run = Run.open(run_path)
     with TerminalProgress() as notify:
-        jobs = Run.open(run_path).wait(notify)
-    return _report(run_path, jobs, 0 if all(job.succeeded for job in jobs) else EXIT_JOB_FAILED)
+        jobs = run.wait(notify)
+    return _report(run, jobs, 0 if all(job.succeeded for job in jobs) else EXIT_JOB_FAILED)
 
 
 @click.command()
@@ -100,17 +115,19 @@ def wait(run_path: Path, **options: Any) -> Report:
     metavar="N",
     help="Attempts a prompt may have.",
 )
+@max_running_option
 @on_doubt_option
 @json_option
-def retry(run_path: Path, max_attempts: int, on_doubt: str, **options: Any) -> Report:
+def retry(run_path: Path, max_attempts: int, max_running: int | None, on_doubt: str, **options: Any) -> Report:
     """Submit a new attempt of the prompts of RUN that did not succeed and may; then wait and collect again."""
     from geminate.pipeline.runs import Run
     from geminate.pipeline.submit import SubmitOptions
 
     del options
     with TerminalProgress() as notify:
-        how = SubmitOptions(post_again=on_doubt == "post")
-        planned = Run.open(run_path).retry(max_attempts, notify, how)
+        how = SubmitOptions(post_again=on_doubt == "post", max_running=max_running)
+        run = Run.open(run_path)
+        planned = run.retry(max_attempts, notify, how)
     document = {
         "run": str(run_path),
         "prompts": planned.rows,
@@ -120,7 +137,7 @@ def retry(run_path: Path, max_attempts: int, on_doubt: str, **options: Any) -> R
     sentences = [f"{counted(planned.rows, 'prompt')} in {counted(len(planned.attempts), 'new attempt')}"]
     if planned.exhausted:
         sentences.append(f"{planned.exhausted:,} prompts have had every attempt they may have")
-    return Report(document, sentences)
+    return Report(document, sentences + left_sentences(run))
 
 
 @click.command()
@@ -135,10 +152,14 @@ def cancel(run_path: Path, **options: Any) -> Report:
     return Report({"run": str(run_path), "cancelled": asked}, [f"asked {counted(asked, 'job')} to end"])
 
 
-def _report(run_path: Path, jobs: list[Job], exit_code: int) -> Report:
-    document = {"run": str(run_path), "jobs": [job_document(job) for job in jobs]}
+def _report(run: Run, jobs: list[Job], exit_code: int) -> Report:
+    document = {
+        "run": str(run.folder.path),
+        "jobs": [job_document(job) for job in jobs],
+        "left_to_submit": left_to_submit(run),
+    }
     sentences = [f"{job.state} {job.name}" + (f": {job.error}" if job.error else "") for job in jobs]
-    return Report(document, sentences, exit_code)
+    return Report(document, sentences + left_sentences(run), exit_code)
 
 
 def job_document(job: Job) -> dict[str, Any]:

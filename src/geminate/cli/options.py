@@ -74,11 +74,15 @@ on_doubt_option = click.option(
     show_default=True,
     help="After a create call without a clear end, when the service shows no job for long: call again, or stop.",
 )
+max_running_option = click.option(
+    "--max-running", type=click.IntRange(min=1), metavar="N", help="At most N unfinished jobs of the run at a time."
+)
 submit_options = _together(
     click.option("--staging", metavar="gs://…", help="Below which request lines and predictions lie."),
     click.option("--display-name", metavar="TEXT", help="What the jobs' names begin with.  [default: geminate]"),
     click.option("--label", "labels", multiple=True, metavar="K=V", help="A label of the jobs; again for several."),
     click.option("--model-parameters", metavar="JSON", help="The jobs' modelParameters; @FILE reads them."),
+    max_running_option,
     on_doubt_option,
     click.option("--dry-run", is_flag=True, help="Print the create calls' bodies, one a line; send nothing."),
 )
@@ -236,7 +240,9 @@ def take_submit_options(options: dict[str, Any]) -> SubmitOptions:
             dict(map(_label, labels)),
             None if parameters is None else _json_object(_text(parameters)),
         )
-    return SubmitOptions(post_again=options.pop("on_doubt") == "post", settings=settings)
+    return SubmitOptions(
+        post_again=options.pop("on_doubt") == "post", settings=settings, max_running=options.pop("max_running")
+    )
 
 
 def _label(text: str) -> tuple[str, str]:

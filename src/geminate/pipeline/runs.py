@@ -11,7 +11,7 @@ from typing import Any
 from geminate.adapters.system import SystemClock
 from geminate.connect import Outside, create_url, open_outside, open_store
 from geminate.errors import TransientError
-from geminate.ledger import Attempt, Ledger
+from geminate.ledger import SUBMITTED, Attempt, Ledger
 from geminate.pipeline.build import BuildOptions, build_run
 from geminate.pipeline.collect import CollectOptions, Collector
 from geminate.pipeline.folder import Manifest, RunFolder
@@ -93,6 +93,8 @@ class Run:
     ) -> list[Job]:
         """The run's jobs: one for each attempt, made once.
 
+        With ``options.max_running`` there may be fewer; the same call later makes more, as jobs end.
+
         Raises:
             AccessError: The service or the store refuses access.
             InputError: The service refuses a job.
@@ -101,11 +103,31 @@ class Run:
         """
         options = options or SubmitOptions()
         with self._open(target) as (ledger, settled, outside):
-            if settled.where.is_local and options.doubt_grace_s is None:
-                options = replace(options, doubt_grace_s=_EMULATED_GRACE_S)
-            stager = self._stager(ledger, outside.store, settled, settle_settings(ledger, options.settings))
-            submitter = Submitter(stager, ledger, outside.jobs, self._clock, options)
-            return [job_of(attempt) for attempt in submitter.submit(notify)]
+            if options.max_running is not None:
+                refresh_jobs(ledger, outside.jobs, self._clock)
+            submitter = self._submitter(ledger, settled, outside, options)
+            return [job_of(attempt) for attempt in submitter.submit(notify) if attempt.job_name]
+
+    def finish(
+        self, target: Target | None = None, notify: Notify = silent, options: SubmitOptions | None = None
+    ) -> list[Job]:
+        """The run's jobs, all ended; they are made as there is room for them. Interrupting it leaves them running.
+
+        Raises:
+            AccessError: The service or the store refuses access.
+            InputError: The service refuses a job.
+            TargetError: The run was submitted elsewhere.
+            TransientError: There was no clear answer, or none for long; the same call goes on.
+        """
+        options = options or SubmitOptions()
+        with self._open(target) as (ledger, settled, outside):
+            submitter = self._submitter(ledger, settled, outside, options)
+            while True:
+                waiting = sum(attempt.state not in SUBMITTED for attempt in submitter.submit(notify))
+                unfinished = (options.max_running or 1) - 1 if waiting else 0
+                jobs = wait_for_jobs(ledger, outside.jobs, self._clock, _poll(settled, unfinished), notify)
+                if not waiting:
+                    return jobs
 
     def preview(self, target: Target | None = None, settings: JobSettings | None = None) -> Preview:
         """The create calls that ``submit`` would make, and where to; nothing is uploaded, sent or written.
@@ -142,8 +164,7 @@ class Run:
             TransientError: The service did not answer for long; the same call goes on.
         """
         with self._open(None) as (ledger, settled, outside):
-            poll = _EMULATED_POLL if settled.where.is_local else PollOptions()
-            return wait_for_jobs(ledger, outside.jobs, self._clock, poll, notify)
+            return wait_for_jobs(ledger, outside.jobs, self._clock, _poll(settled), notify)
 
     def cancel(self) -> int:
         """How many jobs were asked to end; what they have finished is still collected."""
@@ -193,6 +214,12 @@ class Run:
         with self._open(None) as (ledger, _, outside):
             return Collector(self.folder, self.manifest, ledger, outside.store, options).collect(out, notify)
 
+    def _submitter(self, ledger: Ledger, settled: Target, outside: Outside, options: SubmitOptions) -> Submitter:
+        if settled.where.is_local and options.doubt_grace_s is None:
+            options = replace(options, doubt_grace_s=_EMULATED_GRACE_S)
+        stager = self._stager(ledger, outside.store, settled, settle_settings(ledger, options.settings))
+        return Submitter(stager, ledger, outside.jobs, self._clock, options)
+
     def _stager(
         self, ledger: Ledger, store: ObjectStore, target: Target, settings: JobSettings | None = None
     ) -> Stager:
@@ -205,3 +232,7 @@ class Run:
             settled = settle_target(ledger, target)
             with open_outside(settled.where, self.folder.emulator_path) as outside:
                 yield ledger, settled, outside
+
+
+def _poll(target: Target, unfinished: int = 0) -> PollOptions:
+    return replace(_EMULATED_POLL if target.where.is_local else PollOptions(), unfinished=unfinished)

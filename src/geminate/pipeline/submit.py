@@ -37,11 +37,13 @@ class SubmitOptions:
             None for what suits the service.
         post_again: Whether it is made again at all; without, the command ends and says so.
         settings: What jobs that are still to be made are called and labelled; None for what was said before.
+        max_running: How many jobs of the run may be unfinished at a time; None for all.
     """
 
     doubt_grace_s: float | None = None
     post_again: bool = True
     settings: JobSettings | None = None
+    max_running: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ class Submitter:
     options: SubmitOptions
 
     def submit(self, notify: Notify = silent) -> list[Attempt]:
-        """Every attempt of the run; each has a job afterwards.
+        """Every attempt of the run; each has a job afterwards, or there is no room for more unfinished jobs.
 
         Raises:
             AccessError: The service or the store refuses access.
@@ -122,23 +124,27 @@ class Submitter:
         for done, attempt in enumerate(attempts):
             notify(Progress("submit", done, len(attempts), "jobs"))
             self._submit_one(attempt)
-        notify(Progress("submit", len(attempts), len(attempts), "jobs"))
-        return self.ledger.attempts()
+        submitted = self.ledger.attempts()
+        notify(Progress("submit", sum(attempt.state in SUBMITTED for attempt in submitted), len(attempts), "jobs"))
+        return submitted
 
     def _submit_one(self, attempt: Attempt) -> None:
-        attempt = self.stager.stage(attempt)
         for _ in range(_MAX_POSTS):
             if attempt.state in {"intended", "doubtful"}:
                 attempt = self._settle_doubt(attempt)
-            if attempt.state in SUBMITTED:
+            if attempt.state in SUBMITTED or not self._has_room():
                 return
-            attempt = self._post(attempt)
+            attempt = self._post(self.stager.stage(attempt))
         if attempt.state != "committed":
             raise TransientError(
                 "the service gave no clear answer to several create calls, and shows no job",
                 where=attempt.attempt_id,
                 remedy="run the same command again later; it looks for the job first",
             )
+
+    def _has_room(self) -> bool:
+        most = self.options.max_running
+        return most is None or sum(attempt.state == "committed" for attempt in self.ledger.attempts()) < most
 
     def _post(self, attempt: Attempt) -> Attempt:
         now, body = self.clock.now(), encode_job(self.stager.plan.request(attempt))

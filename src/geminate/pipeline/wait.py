@@ -21,16 +21,18 @@ class PollOptions:
     Attributes:
         first_interval_s: The first ceiling.
         max_interval_s: The last one.
+        unfinished: How many jobs may still be unfinished when waiting ends.
     """
 
     first_interval_s: float = 5.0
     max_interval_s: float = 300.0
+    unfinished: int = 0
 
 
 def wait_for_jobs(
     ledger: Ledger, jobs: JobService, clock: Clock, options: PollOptions, notify: Notify = silent
 ) -> list[Job]:
-    """The jobs of the run, every one in a final state.
+    """The jobs of the run, all but ``options.unfinished`` of them in a final state.
 
     There is no time limit: the service itself ends a job. Ending this early leaves the jobs as they are.
 
@@ -49,7 +51,7 @@ def wait_for_jobs(
                 raise
         else:
             notify(_progress(attempts))
-            if all(attempt.state == "ended" for attempt in attempts if attempt.job_name):
+            if sum(attempt.state == "committed" for attempt in attempts) <= options.unfinished:
                 return [job_of(attempt) for attempt in attempts if attempt.job_name]
         clock.sleep(clock.random() * ceiling_s)
         ceiling_s = min(ceiling_s * 2, options.max_interval_s)
@@ -91,4 +93,4 @@ def _progress(attempts: list[Attempt]) -> Progress:
     jobs = [job_of(attempt) for attempt in attempts if attempt.job_name]
     ended = sum(job.is_terminal for job in jobs)
     rows = sum((job.successful or 0) + (job.failed or 0) for job in jobs)
-    return Progress("wait", ended, len(jobs), "jobs", f"{rows:,} rows done" if rows else "")
+    return Progress("wait", ended, len(attempts), "jobs", f"{rows:,} rows done" if rows else "")

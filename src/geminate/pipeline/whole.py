@@ -69,8 +69,7 @@ def run_whole(prompts: Prompts, spec: Spec, options: WholeOptions, notify: Notif
             return Whole(run, finished, [status.job for status in run.status(refresh=False) if status.job])
     options.collect.check(options.out, prompts.schema)
     run = run or Run.create(options.run_path, prompts, spec, options.build, notify)
-    run.submit(options.target, notify, options.submit)
-    jobs = run.wait(notify)
+    jobs = run.finish(options.target, notify, options.submit)
     joined = run.collect(options.out, options.collect, notify)
     with Ledger(options.run_path) as ledger:
         ledger.settle(_FINISHED, {**_end(options, len(jobs)), "joined": msgspec.to_builtins(joined)})
