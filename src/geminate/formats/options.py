@@ -35,7 +35,7 @@ class PromptOptions:
     sample: int | None = None
     seed: int = 0
     where: str | None = None
-    max_record_batch_bytes: int = 16 * 1024 * 1024
+    max_record_batch_bytes: int = 4 * 1024 * 1024
     max_record_batch_rows: int = 65_536
 
     def __post_init__(self) -> None:

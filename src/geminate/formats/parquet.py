@@ -39,7 +39,7 @@ def iter_record_batches(source: Source) -> Iterator[pa.RecordBatch]:
             group = metadata.row_group(index)
             row_bytes = group.total_byte_size // max(group.num_rows, 1) + 1
             step = max(1, min(STEP_ROWS, _STEP_BYTES // row_bytes))
-            yield from file.iter_batches(batch_size=step, row_groups=[index])
+            yield from file.iter_batches(batch_size=step, row_groups=[index], use_threads=False)
 
 
 def _open(source: Source) -> pq.ParquetFile:

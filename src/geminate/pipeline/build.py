@@ -167,7 +167,7 @@ class _Builder:
             if violations and self._options.on_reject == "fail":
                 first = violations[0]
                 raise PromptError(f"{first.rule}: {first.message}", where=f"{first.file}, row {first.line}")
-            reasons = pa.array(_reasons(block.violations, prompts.num_rows), pa.string())
+            reasons = _reasons(block.violations, prompts.num_rows)
             self.rows += prompts.num_rows
             yield _Encoded(prompts.append_column(REJECT_COLUMN, reasons), block.lines, violations)
         if self._guard:
@@ -217,12 +217,14 @@ def _iter_keys(
                 row += record_batch.num_rows
 
 
-def _reasons(violations: list[tuple[int, Violation]], rows: int) -> list[str | None]:
+def _reasons(violations: list[tuple[int, Violation]], rows: int) -> pa.StringArray:
+    if not violations:
+        return pa.nulls(rows, pa.string())
     reasons: list[str | None] = [None] * rows
     for position, violation in violations:
         if reasons[position] is None:
             reasons[position] = f"{violation.message} ({violation.rule})"
-    return reasons
+    return pa.array(reasons, pa.string())
 
 
 def _first_attempts(manifest: Manifest) -> list[Attempt]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+from concurrent.futures import Future, ThreadPoolExecutor
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,11 +17,14 @@ import pyarrow.compute as pc
 from geminate.pipeline.folder import REJECT_COLUMN, FileRecord, RunFolder, ShardRecord
 from geminate.stages.shards import ShardCutter, shard_name
 
-_IPC_OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
+# So much is handed to the disk at once, while more is made: at the end there is little left to wait for.
+_SYNC_BYTES = 32 * 1024 * 1024
 
 
 class ShardFiles:
     """Writes shards one after the other; use it as a context manager, and read ``shards`` and ``files`` after it.
+
+    After it all bytes are on the disk, not only with the system.
 
     Args:
         folder: The run's folder.
@@ -30,6 +35,7 @@ class ShardFiles:
         self._folder = folder
         self._schema = schema.append(pa.field(REJECT_COLUMN, pa.string()))
         self._open: _Shard | None = None
+        self._disk = _Disk()
         self.shards: list[ShardRecord] = []
         self.files: list[FileRecord] = []
 
@@ -39,7 +45,8 @@ class ShardFiles:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._finish()
+        with self._disk:
+            self._finish()
 
     def write(self, cutter: ShardCutter, prompts: pa.RecordBatch, lines: pa.Array) -> None:
         """Nothing; the rows are in the shards that the cutter says."""
@@ -47,7 +54,7 @@ class ShardFiles:
         for piece in cutter.iter_slices(sizes):
             if self._open is None or self._open.number != piece.shard:
                 self._finish()
-                self._open = _Shard(self._folder, self._schema, piece.shard)
+                self._open = _Shard(self._folder, self._schema, piece.shard, self._disk)
             length = piece.stop - piece.start
             self._open.write(prompts.slice(piece.start, length), lines.slice(piece.start, length))
 
@@ -62,12 +69,12 @@ class ShardFiles:
 class _Shard:
     """One open shard."""
 
-    def __init__(self, folder: RunFolder, schema: pa.Schema, number: int) -> None:
+    def __init__(self, folder: RunFolder, schema: pa.Schema, number: int, disk: _Disk) -> None:
         self.number = number
         name = shard_name(number)
-        self._requests = _HashedFile(folder.requests_path(name))
-        self._prompts = _HashedFile(folder.prompts_path(name))
-        self._writer = pa.ipc.new_stream(self._prompts, schema, options=_IPC_OPTIONS)
+        self._requests = _HashedFile(folder.requests_path(name), disk)
+        self._prompts = _HashedFile(folder.prompts_path(name), disk)
+        self._writer = pa.ipc.new_stream(self._prompts, schema)
         self._rows = 0
         self._prompt_count = 0
 
@@ -95,16 +102,43 @@ class _Shard:
         )
 
 
+class _Disk:
+    """Brings written bytes to the disk in a thread, while more are made; leaving it waits for all of them."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, "geminate-sync")
+        self._syncs: list[Future[None]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown()
+        for sync in self._syncs:
+            sync.result()
+
+    def sync(self, file: FileIO, *, is_last: bool) -> None:
+        self._syncs.append(self._thread.submit(_sync, file, is_last=is_last))
+
+
+def _sync(file: FileIO, *, is_last: bool) -> None:
+    os.fsync(file.fileno())
+    if is_last:
+        file.close()
+
+
 class _HashedFile:
     """A file that knows the hash of what was written; enough of a file for Arrow's writers."""
 
     closed = False
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, disk: _Disk) -> None:
         self.name = path.name
         self._file = path.open("wb", buffering=0)
+        self._disk = disk
         self._hash = hashlib.sha256()
         self.size_bytes = 0
+        self._synced_bytes = 0
 
     def write(self, data: Any) -> int:
         view = memoryview(data).cast("B")
@@ -112,6 +146,9 @@ class _HashedFile:
         self.size_bytes += len(view)
         while len(view):
             view = view[self._file.write(view) :]
+        if self.size_bytes - self._synced_bytes >= _SYNC_BYTES:
+            self._synced_bytes = self.size_bytes
+            self._disk.sync(self._file, is_last=False)
         return 0
 
     def flush(self) -> None:
@@ -121,8 +158,7 @@ class _HashedFile:
         return self.size_bytes
 
     def finish(self) -> None:
-        os.fsync(self._file.fileno())
-        self._file.close()
+        self._disk.sync(self._file, is_last=True)
 
     @property
     def sha256(self) -> str:

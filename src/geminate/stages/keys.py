@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -15,6 +15,14 @@ from geminate.errors import PromptError
 from geminate.stages.requests.values import text_of
 
 KEY_COLUMN = "key"
+
+Hashes = npt.NDArray[np.uint64]
+
+# Keys are short; one that is not would make every key's hash take its number of steps.
+_MAX_MIXED_BYTES = 64
+_WORD_BYTES = 8
+_MASKS = np.array([(1 << (8 * size)) - 1 for size in range(_WORD_BYTES + 1)], np.uint64)
+_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +45,10 @@ class KeyColumn:
         """The record batch with its key column; ``first_row`` counts from 0 over the whole prompt set."""
         if not self.generated:
             return prompts
-        keys = [f"r-{row:09d}" for row in range(first_row + 1, first_row + 1 + prompts.num_rows)]
+        numbers = pa.array(np.arange(first_row + 1, first_row + 1 + prompts.num_rows)).cast(pa.string())
+        keys = pc.binary_join_element_wise("r-", pc.utf8_lpad(numbers, 9, "0"), "")
         schema = self.extend_schema(prompts.schema)
-        return pa.RecordBatch.from_arrays([pa.array(keys, pa.string()), *prompts.columns], schema=schema)
+        return pa.RecordBatch.from_arrays([keys, *prompts.columns], schema=schema)
 
     def texts(self, prompts: pa.RecordBatch) -> pa.StringArray:
         """The keys as text, null where a prompt has none; an empty key is none."""
@@ -77,22 +86,41 @@ class KeyRegister:
     """
 
     def __init__(self) -> None:
-        self._hashes: list[Any] = []
+        self._hashes: list[Hashes] = []
 
     def add(self, texts: pa.StringArray) -> None:
         """Nothing; the next rows' keys are remembered."""
-        import polars as pl
-
-        self._hashes.append(pl.Series(texts).hash().to_numpy())
+        self._hashes.append(_hash_texts(texts))
 
     def candidate_rows(self) -> set[int]:
         """The rows, from 0, whose keys may be equal to another row's."""
         if not self._hashes:
             return set()
         hashes = np.concatenate(self._hashes)
+        in_order = np.sort(hashes)
+        if not (in_order[1:] == in_order[:-1]).any():
+            return set()
         order = np.argsort(hashes, kind="stable")
         same = hashes[order][1:] == hashes[order][:-1]
         return {*order[1:][same].tolist(), *order[:-1][same].tolist()}
+
+
+def _hash_texts(texts: pa.StringArray) -> Hashes:
+    """A hash of each text, made eight bytes at a time of all texts at once; good within this process only."""
+    _, offsets_buffer, values_buffer = texts.buffers()
+    offsets = np.frombuffer(offsets_buffer, np.int32, len(texts) + 1, texts.offset * 4).astype(np.int64)
+    starts, lengths = offsets[:-1], np.diff(offsets)
+    values = bytes(memoryview(values_buffer or b"")[: offsets[-1]]) + bytes(_WORD_BYTES)
+    words = np.ndarray(len(values) - _WORD_BYTES + 1, np.uint64, values, strides=(1,))
+    hashes = lengths.astype(np.uint64)
+    for at in range(0, min(int(lengths.max(initial=0)), _MAX_MIXED_BYTES), _WORD_BYTES):
+        left = np.clip(lengths - at, 0, _WORD_BYTES)
+        word = words[np.minimum(starts + at, len(words) - 1)] & _MASKS[left]
+        mixed = (hashes ^ word) * _MULTIPLIER
+        hashes = np.where(left > 0, mixed ^ (mixed >> np.uint64(32)), hashes)
+    for row in np.flatnonzero(lengths > _MAX_MIXED_BYTES):
+        hashes[row] = np.int64(hash(texts[int(row)].as_py())).view(np.uint64)
+    return hashes
 
 
 def find_duplicate(rows: Iterable[tuple[int, str]]) -> tuple[int, int, str] | None:
