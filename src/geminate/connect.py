@@ -102,6 +102,17 @@ def open_store(where: Where, emulator_path: Path | None = None) -> ObjectStore:
         raise _no_credentials() from error
 
 
+def locate_bucket(where: Where, bucket_uri: str) -> str | None:
+    """The location of a bucket; None where a folder stands in for it, or the caller may not know."""
+    if where.emulate or where.buckets_path is not None:
+        return None
+    from google.cloud import storage
+
+    from geminate.adapters.gcs import read_bucket_location
+
+    return read_bucket_location(storage.Client(project=where.project), bucket_uri)
+
+
 @contextmanager
 def _embedded_emulator(where: Where, emulator_path: Path) -> Iterator[Where]:
     from geminate.emulator import Emulator, EmulatorOptions

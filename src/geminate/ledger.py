@@ -40,6 +40,9 @@ money. ``ended``: the job's state is final.
 SUBMITTED = frozenset({"committed", "ended"})
 """States of an attempt that has its job."""
 
+UNSENT = frozenset({"planned", "staged", "refused"})
+"""States of an attempt that has no job, beyond doubt."""
+
 _SCHEMA = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE attempts (

@@ -122,3 +122,11 @@ def test_submitting_by_hand_says_how_many_are_left(geminate, prompts):
     assert geminate(*command, "--json").document["left_to_submit"] == 0
     geminate("wait", "words.run")
     assert geminate("collect", "words.run", "-o", "rows.jsonl").code == 0
+
+
+def test_what_looks_odd_is_told_without_a_terminal_and_can_be_skipped(geminate, prompts):
+    command = ("--emulate", "--location", "europe-west4")
+    warned = geminate("run", prompts, *SPEC, *command, "-o", "rows.jsonl")
+    assert (warned.code, warned.err.count("not known to run in europe-west4")) == (0, 1)
+    unwarned = geminate("run", prompts, *SPEC, *command, "--no-preflight", "-o", "others.jsonl")
+    assert (unwarned.code, "not known" in unwarned.err) == (0, False)

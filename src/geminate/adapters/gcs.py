@@ -101,6 +101,16 @@ class GcsStore:
         return self._client.bucket(bucket).blob(name)
 
 
+def read_bucket_location(client: storage.Client, bucket_uri: str) -> str | None:
+    """The bucket's location as Cloud Storage writes it, None where it does not say."""
+    try:
+        location: str | None = client.get_bucket(split_gs_uri(bucket_uri)[0]).location
+    except (api.GoogleAPICallError, api.RetryError, auth.GoogleAuthError, requests.exceptions.RequestException):
+        # The right to read a bucket's metadata is often withheld, and nothing depends on it.
+        return None
+    return location
+
+
 def _info(blob: Any) -> ObjectInfo:
     crc32c = None if blob.crc32c is None else int.from_bytes(base64.b64decode(blob.crc32c), "big")
     return ObjectInfo(f"{GS_SCHEME}{blob.bucket.name}/{blob.name}", blob.size, blob.generation, crc32c)

@@ -84,6 +84,7 @@ submit_options = _together(
     click.option("--model-parameters", metavar="JSON", help="The jobs' modelParameters; @FILE reads them."),
     max_running_option,
     on_doubt_option,
+    click.option("--no-preflight", is_flag=True, help="Do not look at bucket, service and limits beforehand."),
     click.option("--dry-run", is_flag=True, help="Print the create calls' bodies, one a line; send nothing."),
 )
 
@@ -241,7 +242,10 @@ def take_submit_options(options: dict[str, Any]) -> SubmitOptions:
             None if parameters is None else _json_object(_text(parameters)),
         )
     return SubmitOptions(
-        post_again=options.pop("on_doubt") == "post", settings=settings, max_running=options.pop("max_running")
+        post_again=options.pop("on_doubt") == "post",
+        settings=settings,
+        max_running=options.pop("max_running"),
+        preflight=not options.pop("no_preflight"),
     )
 
 

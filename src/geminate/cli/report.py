@@ -48,7 +48,7 @@ class Report:
 
 
 class TerminalProgress:
-    """Draws progress on a terminal, and nothing anywhere else; ``with TerminalProgress() as notify``."""
+    """Draws progress on a terminal, and only notices anywhere else; ``with TerminalProgress() as notify``."""
 
     def __init__(self) -> None:
         self._display: Any = None
@@ -65,6 +65,9 @@ class TerminalProgress:
         self._close()
 
     def _notify(self, progress: Progress) -> None:
+        if progress.notice:
+            self._close()
+            click.echo(progress.notice, err=True)
         if not self._draws:
             return
         if progress.step != self._step:
@@ -77,6 +80,7 @@ class TerminalProgress:
         if self._display is not None:
             self._display.stop()
             self._display = None
+            self._step = ""
 
     def _start(self, progress: Progress) -> None:
         from rich.console import Console

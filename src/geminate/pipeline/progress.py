@@ -11,11 +11,12 @@ class Progress:
     """How far a step has come.
 
     Attributes:
-        step: The verb: ``build``, ``submit``, ``wait``, ``collect``, ``join``.
+        step: The verb: ``build``, ``preflight``, ``submit``, ``wait``, ``collect``, ``join``.
         done: How many units are done.
         total: How many there are, None while unknown.
         unit: What is counted.
         note: A sentence for a person, empty most of the time.
+        notice: A sentence that a person is to be shown even where no progress is.
     """
 
     step: str
@@ -23,6 +24,7 @@ class Progress:
     total: int | None
     unit: str
     note: str = ""
+    notice: str = ""
 
 
 Notify = Callable[[Progress], None]

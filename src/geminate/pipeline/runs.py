@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from geminate.adapters.system import SystemClock
-from geminate.connect import Outside, create_url, open_outside, open_store
+from geminate.connect import Outside, create_url, locate_bucket, open_outside, open_store
 from geminate.errors import TransientError
-from geminate.ledger import SUBMITTED, Attempt, Ledger
+from geminate.ledger import SUBMITTED, UNSENT, Attempt, Ledger
 from geminate.pipeline.build import BuildOptions, build_run
 from geminate.pipeline.collect import CollectOptions, Collector
 from geminate.pipeline.folder import Manifest, RunFolder
 from geminate.pipeline.opening import as_prompts
 from geminate.pipeline.outputs import Joined
 from geminate.pipeline.plan import Draft, JobPlan
+from geminate.pipeline.preflight import Preflight
 from geminate.pipeline.progress import Notify, silent
 from geminate.pipeline.retry import DEFAULT_MAX_ATTEMPTS, Planned, plan_retry
 from geminate.pipeline.submit import Stager, SubmitOptions, Submitter
@@ -106,6 +108,7 @@ class Run:
             if options.max_running is not None:
                 refresh_jobs(ledger, outside.jobs, self._clock)
             submitter = self._submitter(ledger, settled, outside, options)
+            self._preflight(submitter, settled, notify)
             return [job_of(attempt) for attempt in submitter.submit(notify) if attempt.job_name]
 
     def finish(
@@ -122,6 +125,7 @@ class Run:
         options = options or SubmitOptions()
         with self._open(target) as (ledger, settled, outside):
             submitter = self._submitter(ledger, settled, outside, options)
+            self._preflight(submitter, settled, notify)
             while True:
                 waiting = sum(attempt.state not in SUBMITTED for attempt in submitter.submit(notify))
                 unfinished = (options.max_running or 1) - 1 if waiting else 0
@@ -232,6 +236,12 @@ class Run:
             settled = settle_target(ledger, target)
             with open_outside(settled.where, self.folder.emulator_path) as outside:
                 yield ledger, settled, outside
+
+    def _preflight(self, submitter: Submitter, settled: Target, notify: Notify) -> None:
+        if submitter.options.preflight and any(a.state in UNSENT for a in submitter.ledger.attempts()):
+            where, stager = settled.where, submitter.stager
+            locate = partial(locate_bucket, where)
+            Preflight(stager.plan, where.location, stager.store, submitter.jobs, locate).check(notify)
 
 
 def _poll(target: Target, unfinished: int = 0) -> PollOptions:

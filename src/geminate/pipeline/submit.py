@@ -38,12 +38,14 @@ class SubmitOptions:
         post_again: Whether it is made again at all; without, the command ends and says so.
         settings: What jobs that are still to be made are called and labelled; None for what was said before.
         max_running: How many jobs of the run may be unfinished at a time; None for all.
+        preflight: Whether bucket, service and limits are looked at before the first call.
     """
 
     doubt_grace_s: float | None = None
     post_again: bool = True
     settings: JobSettings | None = None
     max_running: int | None = None
+    preflight: bool = True
 
 
 @dataclass(frozen=True, slots=True)

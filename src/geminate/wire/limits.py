@@ -96,11 +96,12 @@ class _ModelsFile(msgspec.Struct):
     models: list[_ModelsPage]
 
 
-def _read_data(name: str) -> bytes:
+def read_data(name: str) -> bytes:
+    """The bytes of a file of dated facts."""
     return (resources.files("geminate") / "wire" / "data" / name).read_bytes()
 
 
-_FILE = msgspec.json.decode(_read_data("limits.json"), type=_LimitsFile)
+_FILE = msgspec.json.decode(read_data("limits.json"), type=_LimitsFile)
 
 LIMIT_FACTS: Final[dict[str, Fact]] = _FILE.limits
 """Every limit with its source and date."""
@@ -119,7 +120,7 @@ IGNORED_SCHEMA_KEYWORDS: Final[frozenset[str]] = _FILE.ignored_schema_keywords.k
 
 KNOWN_MODELS: Final[dict[str, Model]] = {
     model_id: Model(model_id, page.source, page.date)
-    for page in msgspec.json.decode(_read_data("models.json"), type=_ModelsFile).models
+    for page in msgspec.json.decode(read_data("models.json"), type=_ModelsFile).models
     for model_id in page.ids
 }
 """The listed models by id, newest first."""

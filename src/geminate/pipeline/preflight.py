@@ -1,0 +1,118 @@
+"""Preflight: what can be known to go wrong is told before anything is paid, each in one sentence with its remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from geminate.errors import AccessError, InputError, TargetError
+from geminate.pipeline.plan import JobPlan
+from geminate.pipeline.progress import Notify, Progress
+from geminate.ports import JobService, ObjectStore
+from geminate.wire.jobs import RUN_LABEL, label_filter
+from geminate.wire.limits import LIMITS
+from geminate.wire.places import bucket_warning, location_warning
+from geminate.wire.uris import join_uri, split_gs_uri, tuned_model_location
+
+PROBE_NAME = "preflight.txt"
+_PROBE = b"Geminate wrote this to see whether it can, and removes it again.\n"
+_SERVICE_ROLE = "grant the caller roles/aiplatform.user on the project, and enable the API aiplatform.googleapis.com"
+_BUCKET_ROLE = "grant the caller roles/storage.objectUser on the bucket"
+
+
+@dataclass(frozen=True, slots=True)
+class Preflight:
+    """What is looked at before the first create call of a run.
+
+    Attributes:
+        plan: What its jobs are asked.
+        location: Where they run.
+        store: Where their lines and predictions lie.
+        jobs: The service.
+        locate: The location of a bucket, None where nobody can tell.
+    """
+
+    plan: JobPlan
+    location: str
+    store: ObjectStore
+    jobs: JobService
+    locate: Callable[[str], str | None]
+
+    def check(self, notify: Notify) -> None:
+        """Nothing, where nothing is known to be in the way; what only looks odd is a notice.
+
+        Makes one object and removes it again, and lists jobs; makes no job.
+
+        Raises:
+            AccessError: There are no credentials, or they lack a role.
+            InputError: A limit is exceeded; the location or bucket does not exist.
+            TransientError: The service or the store did not answer.
+        """
+        checks = (self._check_limits, self._check_location, self._check_service, self._check_bucket)
+        for done, check in enumerate(checks):
+            notify(Progress("preflight", done, len(checks), "checks"))
+            for warning in check():
+                notify(Progress("preflight", done, len(checks), "checks", notice=f"warning: {warning}"))
+
+    def _check_limits(self) -> Iterator[str]:
+        for shard in self.plan.manifest.shards:
+            for count, most, unit, option in (
+                (shard.rows, LIMITS.max_requests_per_job, "requests", "--shard-rows"),
+                (shard.size_bytes, LIMITS.max_input_file_bytes, "bytes", "--shard-bytes"),
+            ):
+                if count > most:
+                    raise InputError(
+                        f"{count:,} {unit}, and a job takes at most {most:,}",
+                        where=f"shard {shard.name}",
+                        remedy=f"build the run again with a smaller {option}",
+                    )
+        yield from ()
+
+    def _check_location(self) -> Iterator[str]:
+        model = self.plan.manifest.model
+        home = tuned_model_location(model)
+        if home not in {None, self.location}:
+            yield f"the tuned model lies in {home}, and the jobs run in {self.location}: {model}"
+        warning = location_warning(model, self.location)
+        if warning:
+            yield warning
+
+    def _check_service(self) -> Iterator[str]:
+        with _remedied(_SERVICE_ROLE):
+            next(iter(self.jobs.list(label_filter(RUN_LABEL, self.plan.manifest.run_id))), None)
+        yield from ()
+
+    def _check_bucket(self) -> Iterator[str]:
+        uri = join_uri(self.plan.staging_uri, self.plan.manifest.run_id, PROBE_NAME)
+        with _remedied(_BUCKET_ROLE):
+            try:
+                info = self.store.write(uri, [_PROBE])
+            except TargetError:
+                # A preflight that was killed left it.
+                found = self.store.stat(uri)
+                if found is None:
+                    raise
+                info = found
+            if b"".join(self.store.read(info)) != _PROBE:
+                raise InputError("something else is where the preflight writes", where=uri, remedy="remove it")
+        try:
+            self.store.delete(info)
+        except AccessError:
+            yield f"{uri} stays, since the caller may not delete it; a run deletes nothing else"
+        bucket = f"gs://{split_gs_uri(uri)[0]}"
+        location = self.locate(bucket)
+        warning = location and bucket_warning(bucket, location, self.location)
+        if warning:
+            yield warning
+
+
+@contextmanager
+def _remedied(remedy: str) -> Iterator[None]:
+    """Refused access is told with the role that is missing."""
+    try:
+        yield
+    except AccessError as error:
+        if "credentials" in error.what:
+            raise
+        raise AccessError(error.what, where=error.where, remedy=remedy) from error
