@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install demo check fix test bench docs build clean
+.PHONY: help install demo check fix local-bigquery test bench docs build clean
 
 help:
 	@echo "make install | demo | check | fix | test | bench | docs | build | clean"
@@ -37,7 +37,20 @@ fix: install
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-test: install
+# A real BigQuery server for the tests: it needs Python 3.13 and other versions of what Geminate uses.
+PYTHON313 ?= $(firstword $(foreach each,python3.13 $(wildcard $(HOME)/.pyenv/versions/3.13*/bin/python),$(shell \
+	$(each) -c 'import sys; print(sys.executable)' 2>/dev/null)))
+LOCAL_BIGQUERY := $(VENV)/local-bigquery
+DUCKDB := 1.5.5
+
+local-bigquery: $(VENV)/.local-bigquery
+
+$(VENV)/.local-bigquery: $(VENV)/.package
+	@if [ -z "$(PYTHON313)" ]; then echo "!!! NO python3.13: the tests on a real BigQuery server will NOT run" >&2; else \
+	$(PYTHON313) -m venv $(LOCAL_BIGQUERY) && $(LOCAL_BIGQUERY)/bin/pip install --quiet local-bigquery==0.3.2 \
+	duckdb==$(DUCKDB) $(foreach name,icu ducklake spatial httpfs,duckdb-extension-$(name)==$(DUCKDB)) && touch $@; fi
+
+test: install local-bigquery
 	$(BIN)/pytest --numprocesses auto
 
 bench: install

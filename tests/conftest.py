@@ -1,10 +1,13 @@
 """Servers and stores that several suites use."""
 
+import os
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -46,3 +49,62 @@ def gcs_url(tmp_path_factory) -> Iterator[str]:
         server.terminate()
         server.wait()
         log.close()
+
+
+# Made by `make local-bigquery`, with a Python of its own, since it needs 3.13 and other versions of what we use.
+LOCAL_BIGQUERY = Path(os.environ.get("GEMINATE_LOCAL_BIGQUERY", Path(sys.prefix) / "local-bigquery"))
+_NO_BIGQUERY = (
+    f"no real BigQuery server in {LOCAL_BIGQUERY}: make local-bigquery installs one where there is a python3.13"
+)
+_INSTALL_EXTENSIONS = """
+import duckdb, pathlib, sysconfig
+for path in sorted(pathlib.Path(sysconfig.get_path("purelib")).rglob("*.duckdb_extension")):
+    duckdb.sql(f"INSTALL '{path}'")
+    duckdb.sql(f"LOAD {path.stem}")
+"""
+
+
+@dataclass(frozen=True)
+class BigQueryServer:
+    """Where a BigQuery server answers: REST, and gRPC for the Storage Read API."""
+
+    url: str
+    grpc: str
+
+
+@pytest.fixture(scope="session")
+def local_bigquery(tmp_path_factory) -> Iterator[BigQueryServer]:
+    """A real BigQuery server on loopback."""
+    if not (LOCAL_BIGQUERY / "bin/local-bigquery").exists():
+        pytest.skip(_NO_BIGQUERY)
+    home, port, grpc_port = tmp_path_factory.mktemp("bigquery"), free_port(), free_port()
+    env = {"HOME": str(home), "PATH": os.environ["PATH"]}
+    subprocess.run([LOCAL_BIGQUERY / "bin/python", "-c", _INSTALL_EXTENSIONS], env=env, check=True)
+    command = [LOCAL_BIGQUERY / "bin/local-bigquery", "serve", "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--grpc-port", str(grpc_port), "--data-dir", str(home / "data")]
+    with (home / "log").open("wb") as log:
+        server = subprocess.Popen(command, env=env, stdout=log, stderr=log)
+        try:
+            _await_answer(f"http://127.0.0.1:{port}/bigquery/v2/projects/test/datasets", server)
+            yield BigQueryServer(f"http://127.0.0.1:{port}", f"127.0.0.1:{grpc_port}")
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def _await_answer(url: str, server: subprocess.Popen) -> None:
+    for _ in range(600):
+        assert server.poll() is None, "the server ended"
+        try:
+            requests.get(url, timeout=5)
+        except requests.ConnectionError:
+            time.sleep(0.05)
+        else:
+            return
+    raise AssertionError(f"no answer at {url}")
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    skipped = [report for report in terminalreporter.stats.get("skipped", []) if _NO_BIGQUERY in str(report.longrepr)]
+    if skipped:
+        terminalreporter.write_sep("!", f"{len(skipped)} TESTS DID NOT RUN: {_NO_BIGQUERY}", red=True, bold=True)

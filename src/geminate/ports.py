@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+import pyarrow as pa
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,80 @@ class ObjectStore(Protocol):
 
     def delete(self, info: ObjectInfo) -> None:
         """Nothing. Only this generation is removed; one already gone is fine."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TableColumn:
+    """One column of a table.
+
+    Attributes:
+        name: Its name.
+        kind: Its type in BigQuery's words, such as ``STRING`` or ``JSON``.
+        mode: ``NULLABLE``, ``REQUIRED`` or ``REPEATED``.
+    """
+
+    name: str
+    kind: str
+    mode: str = "NULLABLE"
+
+
+@dataclass(frozen=True, slots=True)
+class TableInfo:
+    """One table of a store.
+
+    Attributes:
+        uri: ``bq://project.dataset.table``.
+        location: Where its dataset lies.
+        columns: Its columns.
+        rows: How many rows it has.
+        size_bytes: Their length.
+        version: A text that changes whenever the table does; empty where nobody else can change it.
+    """
+
+    uri: str
+    location: str
+    columns: tuple[TableColumn, ...]
+    rows: int
+    size_bytes: int
+    version: str
+
+
+class TableStore(Protocol):
+    """Tables named by ``bq://`` URIs.
+
+    Raises:
+        AccessError: The caller may not read or write there.
+        InputError: The dataset or table does not exist, or the URI is not one.
+        TransientError: The store did not answer; the call may be made again.
+    """
+
+    def locate(self, dataset_uri: str) -> str:
+        """The location of a dataset."""
+        ...
+
+    def stat(self, uri: str) -> TableInfo | None:
+        """The table, None where there is none."""
+        ...
+
+    def read(self, info: TableInfo, columns: Sequence[str] = ()) -> Iterator[pa.RecordBatch]:
+        """The table's rows in no particular order; only some columns, where they are named.
+
+        A table that has changed since ``info`` was taken is an ``InputError``, at the latest after its last row.
+        """
+        ...
+
+    def load(
+        self, uri: str, columns: Sequence[TableColumn], lines: Callable[[], Iterable[bytes]], load_id: str
+    ) -> TableInfo:
+        """The new table of these lines of JSON, whole or not at all; one with rows is a ``TargetError``.
+
+        Loading again with the same ``load_id`` loads nothing twice: the end of the first load is the end of both.
+        """
+        ...
+
+    def query(self, sql: str, max_bytes_billed: int | None = None) -> TableInfo:
+        """The rows of a query as a table that lives for a day; one that reads more bytes is an ``InputError``."""
         ...
 
 

@@ -81,17 +81,23 @@ class TableApi:
         try:
             if "/upload/" in request.path:
                 return self._uploads.answer(request, partial(self._take_media, request))
-            for method, pattern, call in self._routes:
-                found = pattern.fullmatch(request.path)
-                if found and method == request.method:
-                    parts = {name: unquote(value) for name, value in found.groupdict().items()}
-                    return HttpReply.of_json(call(request, parts))
-            raise not_emulated(f"it has no {request.method} {request.path}")
+            call, parts = self._match(request)
+            return HttpReply.of_json(call(request, parts))
         except BigQueryError as error:
             return HttpReply.of_json(error.document(), error.code)
         except msgspec.MsgspecError as error:
             refused = BigQueryError("invalid", f"Invalid JSON payload received. {error}")
             return HttpReply.of_json(refused.document(), refused.code)
+        except Exception as error:  # noqa: BLE001 - a client should hear of it, and not only see its connection end
+            broken = BigQueryError("internalError", f"The emulator failed: {type(error).__name__}: {error}")
+            return HttpReply.of_json(broken.document(), broken.code)
+
+    def _match(self, request: HttpRequest) -> tuple[Call, dict[str, str]]:
+        for method, pattern, call in self._routes:
+            found = pattern.fullmatch(request.path)
+            if found and method == request.method:
+                return call, {name: unquote(value) for name, value in found.groupdict().items()}
+        raise not_emulated(f"it has no {request.method} {request.path}")
 
     @property
     def _store(self) -> TableStore:

@@ -15,6 +15,7 @@ _CODES = {
     "notImplemented": (501, "UNIMPLEMENTED"),
     "resourceInUse": (400, "INVALID_ARGUMENT"),
     "backendError": (503, "UNAVAILABLE"),
+    "internalError": (500, "INTERNAL"),
 }
 
 
