@@ -76,6 +76,19 @@ class AccessError(GeminateError):
 
 
 class TransientError(GeminateError):
-    """A passing fault: the same command again goes on where this one stopped."""
+    """A passing fault: the same command again goes on where this one stopped.
+
+    Args:
+        what: As for every error.
+        where: The same.
+        remedy: The same.
+        retry_after_s: How long whoever is at fault asks to be left alone, in seconds; None where they do not say.
+    """
 
     exit_code = 75
+
+    def __init__(
+        self, what: str, *, where: str | None = None, remedy: str | None = None, retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(what, where=where, remedy=remedy)
+        self.retry_after_s = retry_after_s

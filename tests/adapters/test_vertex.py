@@ -89,6 +89,14 @@ def test_a_passing_fault_is_transient_and_create_is_not_repeated(service, jobs, 
     assert len(service.asked) == 1
 
 
+@pytest.mark.parametrize("headers, wait_s", [({"Retry-After": "7"}, 7.0), ({}, None)])
+def test_how_long_to_leave_it_alone_is_passed_on(service, jobs, headers, wait_s):
+    service.will(429, {}, headers)
+    with pytest.raises(TransientError) as caught:
+        jobs.get("projects/1/locations/l/batchPredictionJobs/2")
+    assert caught.value.retry_after_s == wait_s
+
+
 def test_a_dropped_connection_is_transient_and_create_is_not_repeated(service, jobs):
     service.will(0)
     with pytest.raises(TransientError, match="no answer"):

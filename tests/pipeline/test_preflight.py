@@ -30,13 +30,13 @@ class Refusing:
 
 
 @pytest.fixture
-def check(built, outside):
+def check(built, outside, clock):
     folder, manifest = built
 
     def check(store=None, jobs=None, location="global", bucket=None, manifest=manifest):
         plan, said = JobPlan(folder, manifest, "gs://bucket/x", JobSettings()), []
         preflight = Preflight(plan, location, store or outside.store, jobs or outside.jobs, lambda _: bucket)
-        preflight.check(said.append)
+        preflight.check(clock, said.append)
         return [progress.notice for progress in said if progress.notice]
 
     return check

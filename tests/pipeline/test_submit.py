@@ -163,3 +163,27 @@ def test_the_intent_is_durable_before_the_call(built, outside, jobs, clock):
     submit(built, type(outside)(outside.store, watching), clock)
     bodies = [{k: v for k, v in job.items() if k not in {"name", "state"}} for job in watching.made.values()]
     assert seen == [("intended", body) for body in bodies]
+
+
+def test_no_call_is_made_again_while_nobody_can_say_whether_there_is_a_job(built, outside, jobs, clock):
+    jobs.faults = [(True, LOST)]
+
+    def unanswered(_):
+        raise TransientError("no answer")
+
+    lists, jobs.list = jobs.list, unanswered
+    with pytest.raises(TransientError, match="no answer"):
+        submit(built, outside, clock)
+    assert jobs.posts == 1
+    jobs.list = lists
+    submit(built, outside, clock)
+    assert labels(jobs) == ["run1-00000-1", "run1-00001-1"]
+    assert jobs.posts == 2
+
+
+def test_a_service_that_asks_for_time_gets_it_before_the_next_call(built, outside, jobs, clock):
+    jobs.faults = [(False, TransientError("busy", retry_after_s=500.0))]
+    before = clock.now()
+    submit(built, outside, clock)
+    assert clock.now() - before >= 500.0
+    assert jobs.posts == 3

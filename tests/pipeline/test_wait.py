@@ -20,13 +20,15 @@ def ledger(built, outside, clock):
 class Ending:
     """Jobs that end after some questions."""
 
+    fault = TransientError("no answer")
+
     def __init__(self, jobs, questions, faults=0):
         self.jobs, self.questions, self.faults, self.asked = jobs, questions, faults, 0
 
     def get(self, job_name):
         self.asked += 1
         if self.asked <= self.faults:
-            raise TransientError("no answer")
+            raise self.fault
         state = "JOB_STATE_SUCCEEDED" if self.asked > self.questions else "JOB_STATE_RUNNING"
         return {**self.jobs.made[job_name], "state": state, "completionStats": {"successfulCount": "1"}}
 
@@ -63,7 +65,22 @@ def test_a_service_that_is_silent_for_good_is_given_up(ledger, jobs, clock):
         wait_for_jobs(ledger, Ending(jobs, 0, faults=10_000), clock, POLL)
 
 
-def test_cancelling_asks_once_for_each_running_job(ledger, jobs):
-    assert cancel_jobs(ledger, jobs) == 2
+def test_a_service_that_asks_to_be_left_alone_is(ledger, jobs, clock):
+    pauses = []
+    clock.sleep = pauses.append
+    ending = Ending(jobs, 0, faults=1)
+    ending.fault = TransientError("busy", retry_after_s=600.0)
+    wait_for_jobs(ledger, ending, clock, POLL)
+    assert pauses == [602.5]
+
+
+def test_cancelling_asks_once_for_each_running_job(ledger, jobs, clock):
+    assert cancel_jobs(ledger, jobs, clock) == 2
     assert {job["state"] for job in jobs.made.values()} == {"JOB_STATE_CANCELLED"}
-    assert cancel_jobs(ledger, jobs) == 0
+    assert cancel_jobs(ledger, jobs, clock) == 0
+
+
+def test_cancelling_is_asked_again_when_nobody_answers(ledger, jobs, clock):
+    answers = [TransientError("no answer")] * 3
+    cancel, jobs.cancel = jobs.cancel, lambda name: (_ for _ in ()).throw(answers.pop()) if answers else cancel(name)
+    assert cancel_jobs(ledger, jobs, clock) == 2

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geminate.wire.times import decode_times
+from geminate.wire.times import decode_retry_after, decode_times
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -38,3 +38,20 @@ def test_every_iso_time_comes_back(time, zone):
     assert decode_times(pa.array([time.isoformat()])).cast(pa.int64())[0].as_py() == (
         time - datetime(1970, 1, 1, tzinfo=UTC)
     ) // timedelta(microseconds=1)
+
+
+@pytest.mark.parametrize(
+    "text, answered, wait_s",
+    [
+        ("120", "", 120.0),
+        (" 5 ", "", 5.0),
+        ("Sun, 22 Nov 2026 10:01:30 GMT", "Sun, 22 Nov 2026 10:00:00 GMT", 90.0),
+        ("Sun, 22 Nov 2026 09:00:00 GMT", "Sun, 22 Nov 2026 10:00:00 GMT", 0.0),
+        ("Sun, 22 Nov 2026 09:00:00 GMT", "", None),
+        ("soon", "Sun, 22 Nov 2026 10:00:00 GMT", None),
+        ("-1", "", None),
+        ("", "", None),
+    ],
+)
+def test_a_request_to_come_back_later_is_a_number_of_seconds(text, answered, wait_s):
+    assert decode_retry_after(text, answered) == wait_s

@@ -12,6 +12,7 @@ from google.auth.transport.requests import AuthorizedSession, Request
 from requests.adapters import HTTPAdapter
 
 from geminate.errors import AccessError, GeminateError, InputError, TransientError
+from geminate.wire.times import decode_retry_after
 from geminate.wire.uris import collection_name
 
 _TIMEOUT_S = (10, 120)
@@ -114,5 +115,7 @@ def _error(answer: requests.Response) -> GeminateError:
     if code in {401, 403}:
         return AccessError(f"the service refuses access ({code}): {message}", where=url, remedy="check the roles")
     if code in _TRANSIENT_CODES:
-        return TransientError(f"the service answered {code}: {message}", where=url, remedy="try again")
+        wait_s = decode_retry_after(answer.headers.get("Retry-After", ""), answer.headers.get("Date", ""))
+        what = f"the service answered {code}: {message}"
+        return TransientError(what, where=url, remedy="try again", retry_after_s=wait_s)
     return InputError(f"the service refuses the request ({code}): {message}", where=url)

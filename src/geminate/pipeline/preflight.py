@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from geminate.errors import AccessError, InputError, TargetError
+from geminate.pipeline.patience import call_patiently
 from geminate.pipeline.plan import JobPlan
 from geminate.pipeline.progress import Notify, Progress
-from geminate.ports import JobService, ObjectStore
+from geminate.ports import Clock, JobService, ObjectStore
 from geminate.wire.jobs import RUN_LABEL, label_filter
 from geminate.wire.limits import LIMITS
 from geminate.wire.places import bucket_warning, location_warning
@@ -39,7 +40,7 @@ class Preflight:
     jobs: JobService
     locate: Callable[[str], str | None]
 
-    def check(self, notify: Notify) -> None:
+    def check(self, clock: Clock, notify: Notify) -> None:
         """Nothing, where nothing is known to be in the way; what only looks odd is a notice.
 
         Makes one object and removes it again, and lists jobs; makes no job.
@@ -52,10 +53,10 @@ class Preflight:
         checks = (self._check_limits, self._check_location, self._check_service, self._check_bucket)
         for done, check in enumerate(checks):
             notify(Progress("preflight", done, len(checks), "checks"))
-            for warning in check():
+            for warning in call_patiently(check, clock):
                 notify(Progress("preflight", done, len(checks), "checks", notice=f"warning: {warning}"))
 
-    def _check_limits(self) -> Iterator[str]:
+    def _check_limits(self) -> list[str]:
         for shard in self.plan.manifest.shards:
             for count, most, unit, option in (
                 (shard.rows, LIMITS.max_requests_per_job, "requests", "--shard-rows"),
@@ -67,23 +68,21 @@ class Preflight:
                         where=f"shard {shard.name}",
                         remedy=f"build the run again with a smaller {option}",
                     )
-        yield from ()
+        return []
 
-    def _check_location(self) -> Iterator[str]:
+    def _check_location(self) -> list[str]:
         model = self.plan.manifest.model
         home = tuned_model_location(model)
         if home not in {None, self.location}:
-            yield f"the tuned model lies in {home}, and the jobs run in {self.location}: {model}"
-        warning = location_warning(model, self.location)
-        if warning:
-            yield warning
+            return [f"the tuned model lies in {home}, and the jobs run in {self.location}: {model}"]
+        return list(filter(None, [location_warning(model, self.location)]))
 
-    def _check_service(self) -> Iterator[str]:
+    def _check_service(self) -> list[str]:
         with _remedied(_SERVICE_ROLE):
             next(iter(self.jobs.list(label_filter(RUN_LABEL, self.plan.manifest.run_id))), None)
-        yield from ()
+        return []
 
-    def _check_bucket(self) -> Iterator[str]:
+    def _check_bucket(self) -> list[str]:
         uri = join_uri(self.plan.staging_uri, self.plan.manifest.run_id, PROBE_NAME)
         with _remedied(_BUCKET_ROLE):
             try:
@@ -96,15 +95,15 @@ class Preflight:
                 info = found
             if b"".join(self.store.read(info)) != _PROBE:
                 raise InputError("something else is where the preflight writes", where=uri, remedy="remove it")
+        warnings = []
         try:
             self.store.delete(info)
         except AccessError:
-            yield f"{uri} stays, since the caller may not delete it; a run deletes nothing else"
+            warnings.append(f"{uri} stays, since the caller may not delete it; a run deletes nothing else")
         bucket = f"gs://{split_gs_uri(uri)[0]}"
         location = self.locate(bucket)
         warning = location and bucket_warning(bucket, location, self.location)
-        if warning:
-            yield warning
+        return [*warnings, warning] if warning else warnings
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from geminate.pipeline.collect import CollectOptions, Collector
 from geminate.pipeline.folder import Manifest, RunFolder
 from geminate.pipeline.opening import as_prompts
 from geminate.pipeline.outputs import Joined
+from geminate.pipeline.patience import call_patiently
 from geminate.pipeline.plan import Draft, JobPlan
 from geminate.pipeline.preflight import Preflight
 from geminate.pipeline.progress import Notify, silent
@@ -106,7 +107,7 @@ class Run:
         options = options or SubmitOptions()
         with self._open(target) as (ledger, settled, outside):
             if options.max_running is not None:
-                refresh_jobs(ledger, outside.jobs, self._clock)
+                call_patiently(partial(refresh_jobs, ledger, outside.jobs, self._clock), self._clock)
             submitter = self._submitter(ledger, settled, outside, options)
             self._preflight(submitter, settled, notify)
             return [job_of(attempt) for attempt in submitter.submit(notify) if attempt.job_name]
@@ -173,7 +174,7 @@ class Run:
     def cancel(self) -> int:
         """How many jobs were asked to end; what they have finished is still collected."""
         with self._open(None) as (ledger, _, outside):
-            return cancel_jobs(ledger, outside.jobs)
+            return cancel_jobs(ledger, outside.jobs, self._clock)
 
     def retry(
         self,
@@ -241,7 +242,7 @@ class Run:
         if submitter.options.preflight and any(a.state in UNSENT for a in submitter.ledger.attempts()):
             where, stager = settled.where, submitter.stager
             locate = partial(locate_bucket, where)
-            Preflight(stager.plan, where.location, stager.store, submitter.jobs, locate).check(notify)
+            Preflight(stager.plan, where.location, stager.store, submitter.jobs, locate).check(self._clock, notify)
 
 
 def _poll(target: Target, unfinished: int = 0) -> PollOptions:

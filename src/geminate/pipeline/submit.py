@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from geminate.errors import AccessError, InputError, TargetError, TransientError
 from geminate.ledger import SUBMITTED, Attempt, Ledger
 from geminate.pipeline.folder import Manifest, RunFolder
+from geminate.pipeline.patience import call_patiently
 from geminate.pipeline.plan import JobPlan
 from geminate.pipeline.progress import Notify, Progress, silent
 from geminate.ports import Clock, JobService, ObjectInfo, ObjectStore
@@ -157,7 +159,10 @@ class Submitter:
             self.ledger.advance(attempt, "refused", at=self.clock.now(), note=error.what)
             raise
         except TransientError as error:
-            return self.ledger.advance(attempt, "doubtful", at=self.clock.now(), note=error.what)
+            attempt = self.ledger.advance(attempt, "doubtful", at=self.clock.now(), note=error.what)
+            if error.retry_after_s:
+                self.clock.sleep(error.retry_after_s)
+            return attempt
         return self._commit(attempt, job)
 
     def _commit(self, attempt: Attempt, job: dict[str, Any]) -> Attempt:
@@ -170,7 +175,8 @@ class Submitter:
         if attempt.state == "intended":
             attempt = self.ledger.advance(attempt, "doubtful", at=self.clock.now(), note="found begun, without an end")
         while True:
-            job = next(self._iter_jobs_of(attempt), None)
+            # Without an answer here no call is made again: this raises.
+            job = call_patiently(partial(self._find_job, attempt), self.clock)
             if job is not None:
                 return self._commit(attempt, job)
             patience_s = attempt.intended_at + self._grace_s() - self.clock.now()
@@ -188,8 +194,8 @@ class Submitter:
     def _grace_s(self) -> float:
         return DOUBT_GRACE_S if self.options.doubt_grace_s is None else self.options.doubt_grace_s
 
-    def _iter_jobs_of(self, attempt: Attempt) -> Iterator[dict[str, Any]]:
-        return self.jobs.list(label_filter(ATTEMPT_LABEL, attempt.attempt_id))
+    def _find_job(self, attempt: Attempt) -> dict[str, Any] | None:
+        return next(iter(self.jobs.list(label_filter(ATTEMPT_LABEL, attempt.attempt_id))), None)
 
 
 def upload_once(store: ObjectStore, path: Path, uri: str) -> ObjectInfo:

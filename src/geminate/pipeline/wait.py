@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import partial
 
 from geminate.errors import InputError, TransientError
 from geminate.ledger import Attempt, Ledger
+from geminate.pipeline.patience import call_patiently, pause
 from geminate.pipeline.progress import Notify, Progress, silent
 from geminate.ports import Clock, JobService
 from geminate.wire.jobs import Job, decode_job
@@ -34,7 +36,8 @@ def wait_for_jobs(
 ) -> list[Job]:
     """The jobs of the run, all but ``options.unfinished`` of them in a final state.
 
-    There is no time limit: the service itself ends a job. Ending this early leaves the jobs as they are.
+    There is no time limit: the service itself ends a job. Ending this early leaves the jobs as they are. A service that
+    asks to be left alone for a while is.
 
     Raises:
         TransientError: The service did not answer over many rounds.
@@ -42,10 +45,12 @@ def wait_for_jobs(
     ceiling_s = options.first_interval_s
     silent_rounds = 0
     while True:
+        silence = None
         try:
             attempts = refresh_jobs(ledger, jobs, clock)
             silent_rounds = 0
-        except TransientError:
+        except TransientError as error:
+            silence = error
             silent_rounds += 1
             if silent_rounds == _MAX_SILENT_ROUNDS:
                 raise
@@ -53,7 +58,7 @@ def wait_for_jobs(
             notify(_progress(attempts))
             if sum(attempt.state == "committed" for attempt in attempts) <= options.unfinished:
                 return [job_of(attempt) for attempt in attempts if attempt.job_name]
-        clock.sleep(clock.random() * ceiling_s)
+        pause(clock, ceiling_s, silence)
         ceiling_s = min(ceiling_s * 2, options.max_interval_s)
 
 
@@ -69,19 +74,23 @@ def refresh_jobs(ledger: Ledger, jobs: JobService, clock: Clock) -> list[Attempt
     return ledger.attempts()
 
 
-def cancel_jobs(ledger: Ledger, jobs: JobService) -> int:
+def cancel_jobs(ledger: Ledger, jobs: JobService, clock: Clock) -> int:
     """How many jobs were asked to end. One that ended meanwhile is left alone."""
     asked = 0
     for attempt in ledger.attempts():
-        if attempt.state != "committed":
-            continue
-        try:
-            jobs.cancel(attempt.job_name)
-            asked += 1
-        except InputError:
-            if not decode_job(jobs.get(attempt.job_name)).is_terminal:
-                raise
+        if attempt.state == "committed":
+            asked += call_patiently(partial(_cancel, jobs, attempt.job_name), clock)
     return asked
+
+
+def _cancel(jobs: JobService, job_name: str) -> bool:
+    try:
+        jobs.cancel(job_name)
+    except InputError:
+        if not decode_job(jobs.get(job_name)).is_terminal:
+            raise
+        return False
+    return True
 
 
 def job_of(attempt: Attempt) -> Job:
@@ -93,4 +102,5 @@ def _progress(attempts: list[Attempt]) -> Progress:
     jobs = [job_of(attempt) for attempt in attempts if attempt.job_name]
     ended = sum(job.is_terminal for job in jobs)
     rows = sum((job.successful or 0) + (job.failed or 0) for job in jobs)
-    return Progress("wait", ended, len(attempts), "jobs", f"{rows:,} rows done" if rows else "")
+    known = rows + sum(job.incomplete or 0 for job in jobs)
+    return Progress("wait", ended, len(attempts), "jobs", f"{rows:,} of {known:,} rows" if known else "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,6 +20,21 @@ def decode_times(texts: pa.StringArray) -> pa.TimestampArray:
         return pc.cast(texts, TIME_TYPE)
     except pa.ArrowInvalid:
         return pa.array([_decode_time(text) for text in texts.to_pylist()], TIME_TYPE)
+
+
+def decode_retry_after(text: str, answered: str) -> float | None:
+    """How many seconds a ``Retry-After`` header asks for, none below 0; None where it says nothing (RFC 9110, 10.2.3).
+
+    Args:
+        text: The header: seconds, or an HTTP date.
+        answered: The answer's own ``Date``, from which a date is counted.
+    """
+    if text.strip().isdecimal():
+        return float(text)
+    try:
+        return max(0.0, (parsedate_to_datetime(text) - parsedate_to_datetime(answered)).total_seconds())
+    except (ValueError, TypeError):
+        return None
 
 
 def _decode_time(text: str | None) -> datetime | None:
