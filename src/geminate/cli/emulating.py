@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -23,17 +24,19 @@ from geminate.cli.report import Report
     "--port", type=int, default=0, metavar="N", help="The port on 127.0.0.1; 0 takes a free one.  [default: 0]"
 )
 @click.option("--answerer", metavar="MODULE:FUNCTION", help="What answers instead of the built-in answerer.")
+@click.option("--bigquery-endpoint", metavar="URL", help="The BigQuery server that jobs use instead of its own tables.")
 @click.option("--faults", metavar="FILE", help="A fault script (YAML or JSON).")
-def emulate(folder: Path, port: int, answerer: str | None, faults: str | None) -> Report:
+def emulate(folder: Path, port: int, **options: Any) -> Report:
     """Serve the Vertex AI emulator on 127.0.0.1, in the foreground.
 
-    It is no model: answers are made up, and nothing is paid. A gs:// URI is a file below DIR/buckets.
+    It is no model: answers are made up, and nothing is paid. A gs:// URI is a file below DIR/buckets;
+    BigQuery's tables are served too, to clients with BIGQUERY_EMULATOR_HOST set to its URL.
     """
     from geminate.emulator import EmulatorOptions, serve
 
     serve(
         folder,
-        EmulatorOptions(port=port, answerer=answerer, faults=faults),
+        EmulatorOptions(port=port, **options),
         announce=lambda text: click.echo(text, err=True),
     )
     return Report(None)

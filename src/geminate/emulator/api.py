@@ -121,6 +121,12 @@ class JobApi:
     def _create(self, call: Call) -> dict[str, Any]:
         shop = self._shop
         body = check_body(_decode(call.body), shop.options.limits, shop.options.models)
+        if call.path["location"] == "global" and (
+            "bigquerySource" in body["inputConfig"] or "bigqueryDestination" in body["outputConfig"]
+        ):
+            raise _invalid(
+                "BigQuery tables are not supported in the location global. Name the region of their dataset."
+            )
         with self._creating:
             ordinal, now = shop.store.next_ordinal(), shop.now()
             job = Job(

@@ -71,6 +71,8 @@ _REQUIRED = (
     ("outputConfig", "predictionsFormat"),
 )
 _URI = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](?:/(?P<name>[^\0]*))?")
+_TABLE = re.compile(r"bq://[\w:.-]+?\.\w+\.[\w-]+", re.ASCII)
+_DATASET = re.compile(r"bq://[\w:-]+\.\w+", re.ASCII)
 _MODEL = re.compile(
     r"(?:projects/[^/]+/locations/[^/]+/)?publishers/google/models/(?P<publisher>[^/]+)"
     r"|projects/[^/]+/locations/[^/]+/(?:models|endpoints)/[^/]+"
@@ -166,8 +168,11 @@ def _check_labels(labels: Any, limits: Limits) -> None:
 
 
 def _check_source(source: dict[str, Any]) -> None:
+    if "bigquerySource" in source:
+        _check_table(source, "instancesFormat", source["bigquerySource"].get("inputUri"), _TABLE)
+        return
     if "gcsSource" not in source:
-        raise _not_emulated("inputConfig.gcsSource is the only source it has")
+        raise _not_emulated("inputConfig.gcsSource and bigquerySource are the only sources it has")
     if source["instancesFormat"] != "jsonl":
         raise _invalid(f"Unsupported instances format {source['instancesFormat']!r} for a Cloud Storage source.")
     uris = source["gcsSource"].get("uris")
@@ -185,8 +190,13 @@ def _check_source(source: dict[str, Any]) -> None:
 
 
 def _check_destination(destination: dict[str, Any]) -> None:
+    if "bigqueryDestination" in destination:
+        uri = destination["bigqueryDestination"].get("outputUri")
+        pattern = _DATASET if isinstance(uri, str) and uri.count(".") == 1 else _TABLE
+        _check_table(destination, "predictionsFormat", uri, pattern)
+        return
     if "gcsDestination" not in destination:
-        raise _not_emulated("outputConfig.gcsDestination is the only destination it has")
+        raise _not_emulated("outputConfig.gcsDestination and bigqueryDestination are the only destinations it has")
     if destination["predictionsFormat"] != "jsonl":
         raise _invalid(
             f"Unsupported predictions format {destination['predictionsFormat']!r} for a Cloud Storage destination."
@@ -194,6 +204,13 @@ def _check_destination(destination: dict[str, Any]) -> None:
     prefix = destination["gcsDestination"].get("outputUriPrefix")
     if not isinstance(prefix, str) or _object_name(prefix) is None:
         raise _invalid(f"Invalid Cloud Storage URI prefix: {prefix!r}.")
+
+
+def _check_table(config: dict[str, Any], format_name: str, uri: Any, pattern: re.Pattern[str]) -> None:
+    if config[format_name] != "bigquery":
+        raise _invalid(f"Unsupported format {config[format_name]!r} for BigQuery.")
+    if not isinstance(uri, str) or not pattern.fullmatch(uri):
+        raise _invalid(f"Invalid BigQuery URI: {uri!r}.")
 
 
 def _object_name(uri: str) -> str | None:

@@ -32,7 +32,8 @@ class Input:
         starts: The byte offset of each row.
         lengths: The length of each row in bytes.
         tokens: For each row a number that its key decides, or its bytes where it has none.
-        fields: What the rows hold, path by path.
+        fields: What the rows hold, path by path; None for a table, which keeps requests as JSON.
+        columns: Of a table, the types of its columns.
     """
 
     uri: str
@@ -40,7 +41,8 @@ class Input:
     starts: array[int] = field(default_factory=lambda: array("Q"))
     lengths: array[int] = field(default_factory=lambda: array("Q"))
     tokens: array[int] = field(default_factory=lambda: array("Q"))
-    fields: Field = field(default_factory=Field)
+    fields: Field | None = field(default_factory=Field)
+    columns: dict[str, str] = field(default_factory=dict)
 
     def read_row(self, file: BinaryIO, row: int) -> dict[str, Any]:
         """The row, decoded; ``file`` is the open file of ``path``."""
@@ -62,7 +64,7 @@ def iter_import(source: Input, limits: Limits) -> Iterator[int]:
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         raise BrokenRuleError(f"Not found: URI {source.uri}") from None
     with file:
-        if os.fstat(file.fileno()).st_size > limits.max_input_bytes:
+        if source.fields and os.fstat(file.fileno()).st_size > limits.max_input_bytes:
             raise BrokenRuleError(f"The input file is larger than {limits.max_input_bytes} bytes: {source.uri}")
         for block in iter_line_blocks(iter(lambda: file.read(_PIECE_BYTES), b""), limits.max_input_bytes):
             offset = block.first_offset
@@ -72,20 +74,22 @@ def iter_import(source: Input, limits: Limits) -> Iterator[int]:
                 offset += len(line) + 1
             yield len(source.starts)
     if not source.starts:
-        raise BrokenRuleError(f"The input file has no requests: {source.uri}")
-    source.fields.check(limits.max_fields)
-    source.fields.order()
+        raise BrokenRuleError(f"The input has no requests: {source.uri}")
+    if source.fields:
+        source.fields.check(limits.max_fields)
+        source.fields.order()
 
 
 def _take(source: Input, line: bytes, offset: int, limits: Limits) -> None:
     if len(source.starts) >= limits.max_requests:
-        raise BrokenRuleError(f"The input file has more than {limits.max_requests} requests: {source.uri}")
+        raise BrokenRuleError(f"The input has more than {limits.max_requests} requests: {source.uri}")
     try:
         row = _decode(line, limits)
         token = _token(row, line)
         for name in RESULT_NAMES:
             row.pop(name, None)
-        absorb_object(source.fields, row, limits.max_nesting)
+        if source.fields:
+            absorb_object(source.fields, row, limits.max_nesting)
     except BrokenRuleError as error:
         raise BrokenRuleError(
             f"Error while reading data, error message: JSON parsing error in row starting at position {offset}: "

@@ -54,7 +54,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         start_time: When it first ran.
         end_time: When it ended.
         error: Why it failed or was cancelled.
-        output_uri: Its output directory, from when it runs.
+        output_uri: Its output directory or table, from when it runs.
         counts: Its rows, from when it runs.
         partial_failures: What went wrong without ending it.
         fault: The entry of the fault script that it falls under.
@@ -88,13 +88,27 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def input_uri(self) -> str:
-        """The object that holds the request lines."""
-        return str(self.body["inputConfig"]["gcsSource"]["uris"][0])
+        """The object or table that holds the requests."""
+        source = self.body["inputConfig"]
+        return str(source["bigquerySource"]["inputUri"] if self.reads_table else source["gcsSource"]["uris"][0])
 
     @property
     def output_prefix_uri(self) -> str:
-        """The directory the output directory is made in."""
-        return str(self.body["outputConfig"]["gcsDestination"]["outputUriPrefix"])
+        """The directory the output directory is made in, or the dataset or table of the output."""
+        target = self.body["outputConfig"]
+        if self.writes_table:
+            return str(target["bigqueryDestination"]["outputUri"])
+        return str(target["gcsDestination"]["outputUriPrefix"])
+
+    @property
+    def reads_table(self) -> bool:
+        """Whether its input is a table."""
+        return "bigquerySource" in self.body["inputConfig"]
+
+    @property
+    def writes_table(self) -> bool:
+        """Whether its output is a table."""
+        return "bigqueryDestination" in self.body["outputConfig"]
 
 
 def encode_job(job: Job) -> dict[str, Any]:
@@ -110,12 +124,19 @@ def encode_job(job: Job) -> dict[str, Any]:
     if job.error:
         shown["error"] = msgspec.to_builtins(job.error)
     if job.output_uri:
-        shown["outputInfo"] = {"gcsOutputDirectory": job.output_uri}
+        shown["outputInfo"] = _encode_output(job)
     if job.counts:
         shown["completionStats"] = _encode_counts(job.counts)
     if job.partial_failures:
         shown["partialFailures"] = msgspec.to_builtins(job.partial_failures)
     return shown
+
+
+def _encode_output(job: Job) -> dict[str, str]:
+    if not job.writes_table:
+        return {"gcsOutputDirectory": str(job.output_uri)}
+    dataset_uri, _, table = str(job.output_uri).rpartition(".")
+    return {"bigqueryOutputDataset": dataset_uri, "bigqueryOutputTable": table}
 
 
 def _encode_counts(counts: Counts) -> dict[str, str]:

@@ -13,6 +13,7 @@ from typing import Self
 from geminate.emulator.answers import load_answerer
 from geminate.emulator.api import JobApi
 from geminate.emulator.faults import Faults
+from geminate.emulator.job_tables import JobTables
 from geminate.emulator.jobs import JobStore
 from geminate.emulator.lock import hold_folder
 from geminate.emulator.options import EmulatorOptions
@@ -79,8 +80,17 @@ class Emulator:
         self.buckets.mkdir(parents=True, exist_ok=True)
         with ExitStack() as held:
             held.enter_context(hold_folder(self._folder))
+            scratch = self._folder / "scratch"
+            scratch.mkdir(exist_ok=True)
             shop = Shop(
-                JobStore(self._folder / "jobs"), self.buckets, self._options, self._faults, self._answerer, self._now
+                JobStore(self._folder / "jobs"),
+                self.buckets,
+                JobTables(lambda: self._options.bigquery_endpoint or self.url),
+                scratch,
+                self._options,
+                self._faults,
+                self._answerer,
+                self._now,
             )
             self._worker = Worker(shop)
             held.callback(self._worker.stop)

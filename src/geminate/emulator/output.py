@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -28,6 +29,14 @@ def directory_uri(job: Job, tuned_model_name: str | None) -> str:
     """The output directory of a job: of its creation time, hence the same however often it is started."""
     name = "model" if tuned_model_name is None else tuned_model_name
     return f"{job.output_prefix_uri.rstrip('/')}/prediction-{name}-{rfc3339(job.create_time)}"
+
+
+def table_uri(job: Job) -> str:
+    """The output table of a job: the one it names, else one of its creation time in the dataset it names."""
+    uri = job.output_prefix_uri
+    if uri.count(".") > 1:
+        return uri
+    return f"{uri}.predictions_{re.sub(r'[^0-9A-Za-z]', '_', rfc3339(job.create_time))}"
 
 
 class OutputWriter:

@@ -36,7 +36,7 @@ class RowMaker:
         job_id: Part of the response ids.
         model_version: What responses call the model.
         answerer: What stands in for it.
-        fields: The fields of the input.
+        fields: The fields of the input; None for a table, whose columns come back as they are.
         fault: What the job meets.
         layout: The order of a line's members.
     """
@@ -44,7 +44,7 @@ class RowMaker:
     job_id: str
     model_version: str
     answerer: Answerer
-    fields: Field
+    fields: Field | None
     fault: JobFault
     layout: LineLayout
 
@@ -54,7 +54,9 @@ class RowMaker:
         A row that already holds a former job's good prediction comes back with it.
         """
         former = {name: row.pop(name) for name in RESULT_NAMES if name in row}
-        members = echo_line(row, self.fields)
+        members = echo_line(row, self.fields) if self.fields else _copied(row)
+        if isinstance(row.get("request"), str):
+            row["request"] = _parsed(row["request"])
         if former.get("status") == "" and former.get("response"):
             status, response = "", former["response"]
         else:
@@ -90,6 +92,18 @@ class RowMaker:
         for place, fault in enumerate(self.fault.rows):
             if _meant(fault, siblings, request, number) and is_chosen(token, f"row {place}", fault.rate):
                 return fault
+        return None
+
+
+def _copied(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "request": msgspec.Raw(msgspec.json.encode(row.get("request")))}
+
+
+def _parsed(text: str) -> Any:
+    """The request in a column of type STRING; what is no JSON is no request."""
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.MsgspecError, RecursionError):
         return None
 
 

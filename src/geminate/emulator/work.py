@@ -24,6 +24,7 @@ from geminate.emulator.bodies import model_id
 from geminate.emulator.faults import Faults, JobFault
 from geminate.emulator.fields import BrokenRuleError
 from geminate.emulator.importer import Input, iter_import
+from geminate.emulator.job_tables import JobTables, Place, TableError, TableOutput
 from geminate.emulator.jobs import (
     CANCELLED,
     CANCELLING,
@@ -37,7 +38,7 @@ from geminate.emulator.jobs import (
     JobStore,
 )
 from geminate.emulator.options import EmulatorOptions
-from geminate.emulator.output import OutputWriter, bucket_of, directory_uri, object_path
+from geminate.emulator.output import OutputWriter, bucket_of, directory_uri, object_path, table_uri
 from geminate.emulator.rows import RowMaker, is_chosen, orphaned
 from geminate.emulator.statuses import CANCELLED as CANCELLED_STATUS
 from geminate.emulator.statuses import QUEUE_EXPIRED, SYSTEM_ERROR, Status, bucket_missing, import_failed
@@ -56,6 +57,8 @@ class Shop:
     Attributes:
         store: Where jobs are kept.
         buckets: The folder of the buckets.
+        tables: Reaches BigQuery.
+        scratch: A folder for what tables are copied to while a job works on them.
         options: How the emulator behaves.
         faults: What goes wrong.
         answerer: What stands in for the model.
@@ -64,6 +67,8 @@ class Shop:
 
     store: JobStore
     buckets: Path
+    tables: JobTables
+    scratch: Path
     options: EmulatorOptions
     faults: Faults
     answerer: Answerer
@@ -76,7 +81,13 @@ def iter_moves(shop: Shop, job: Job) -> Generator[float, None, None]:
     An unfinished job from before the emulator was killed begins again; one that was being cancelled does as many rows
     as it had done.
     """
-    return _Work(shop, job).moves()
+    work = _Work(shop, job)
+    try:
+        yield from work.moves()
+    except TableError as error:
+        work.fail(error.status)
+    finally:
+        work.clean()
 
 
 class _Work:
@@ -97,20 +108,56 @@ class _Work:
         if self._is_cancelled():
             return self._end(CANCELLED)
         for uri in (self._job.input_uri, self._job.output_prefix_uri):
-            if not (self._shop.buckets / bucket_of(uri)).is_dir():
+            if uri.startswith("bq://"):
+                self._shop.tables.check_dataset(Place(uri, self._job.location))
+            elif not (self._shop.buckets / bucket_of(uri)).is_dir():
                 return self._end(FAILED, bucket_missing(bucket_of(uri)))
+        if self._job.writes_table and self._shop.tables.exists(Place(table_uri(self._job), self._job.location)):
+            raise TableError(f"Already Exists: Table {table_uri(self._job)}")
         started = self._job.start_time or self._shop.now()
         self._change(state=RUNNING, start_time=started, counts=Counts(incomplete=None))
         yield 0
-        source = Input(self._job.input_uri, object_path(self._shop.buckets, self._job.input_uri))
+        source = self._input()
         try:
-            for _ in iter_import(source, self._shop.options.limits):
+            for _ in self._iter_import(source):
                 if self._is_cancelled():
                     return self._end(CANCELLED)
                 yield 0
         except BrokenRuleError as error:
             return self._end(FAILED, import_failed(error.reason))
         yield from self._write_rows(source)
+
+    def fail(self, error: Status) -> None:
+        """Nothing; the job has failed."""
+        self._end(FAILED, error)
+
+    def clean(self) -> None:
+        """Nothing; the copy of its input table is gone."""
+        self._copy("input").unlink(missing_ok=True)
+
+    def _copy(self, what: str) -> Path:
+        return self._shop.scratch / f"{self._job.id}.{what}.jsonl"
+
+    def _input(self) -> Input:
+        if self._job.reads_table:
+            return Input(self._job.input_uri, self._copy("input"), fields=None)
+        return Input(self._job.input_uri, object_path(self._shop.buckets, self._job.input_uri))
+
+    def _iter_import(self, source: Input) -> Iterator[int]:
+        if self._job.reads_table:
+            place = Place(source.uri, self._job.location)
+            for count in self._shop.tables.iter_fetched(place, source.path, source.columns):
+                if count % self._shop.options.rows_per_move == 0:
+                    yield count
+        yield from iter_import(source, self._shop.options.limits)
+
+    def _open_output(self, source: Input, output_uri: str, stop: int) -> OutputWriter | TableOutput:
+        fault = self._fault
+        if self._job.writes_table:
+            place = Place(output_uri, self._job.location)
+            return TableOutput(self._shop.tables, place, self._copy("output"), source.columns, self._job.id)
+        directory = object_path(self._shop.buckets, output_uri)
+        return OutputWriter(directory, self._job.id, stop, fault.output_files, incremental=fault.incremental)
 
     def _queue(self) -> Iterator[float]:
         due = self._job.create_time + self._shop.options.pending_s
@@ -126,11 +173,12 @@ class _Work:
         plan = _plan(source, self._job, fault)
         total = sum(1 for _ in _iter_replayed(replay)) if replay else len(plan)
         stop = math.floor(total * fault.after)
-        output_uri = directory_uri(self._job, self._tuned_model_name())
+        writes_table = self._job.writes_table
+        output_uri = table_uri(self._job) if writes_table else directory_uri(self._job, self._tuned_model_name())
         self._change(output_uri=output_uri)
         self._count(Counts(incomplete=total))
-        directory, self._began = object_path(self._shop.buckets, output_uri), self._shop.now()
-        with OutputWriter(directory, self._job.id, stop, fault.output_files, incremental=fault.incremental) as writer:
+        self._began = self._shop.now()
+        with self._open_output(source, output_uri, stop) as writer:
             if self._restarted:
                 writer.clear()
             yield 0
@@ -142,7 +190,9 @@ class _Work:
         # Only now, so that nobody who sees the end sees a file in flight.
         self._end(state)
 
-    def _write_until(self, stop: int, writer: OutputWriter, lines: Iterator[tuple[bytes, bool]]) -> Iterator[float]:
+    def _write_until(
+        self, stop: int, writer: OutputWriter | TableOutput, lines: Iterator[tuple[bytes, bool]]
+    ) -> Iterator[float]:
         while self._counts.finished < stop and not self._is_cancelled() and not self._is_over_time():
             if allowed := self._allowed(stop):
                 self._write_some(writer, islice(lines, allowed))
@@ -161,7 +211,7 @@ class _Work:
         due = math.floor((self._shop.now() - self._began) / options.row_latency_s + 1e-6)
         return max(0, min(most, due - finished))
 
-    def _write_some(self, writer: OutputWriter, lines: Iterator[tuple[bytes, bool]]) -> None:
+    def _write_some(self, writer: OutputWriter | TableOutput, lines: Iterator[tuple[bytes, bool]]) -> None:
         until = math.inf if self._shop.options.manual else time.monotonic() + _MOVE_S
         written, good = [], 0
         for line, is_good in lines:
