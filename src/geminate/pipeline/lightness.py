@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -15,6 +16,11 @@ _COLLECTOR_THRESHOLD = 100_000
 def calm_collector() -> None:
     """Nothing; this process, which is ours alone, looks for reference cycles less often."""
     gc.set_threshold(_COLLECTOR_THRESHOLD)
+
+
+def spare_threads() -> None:
+    """Nothing; numpy will not start a thread a core, which takes a third of its own start, for algebra nobody does."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def spare_pandas() -> None:

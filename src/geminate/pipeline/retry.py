@@ -19,8 +19,6 @@ from geminate.stages.report import JoinReport
 from geminate.wire.keys import encode_keys
 from geminate.wire.lines import iter_line_blocks
 
-DEFAULT_MAX_ATTEMPTS = 3
-
 
 @dataclass(frozen=True, slots=True)
 class Planned:
@@ -41,7 +39,7 @@ class _Keyed(msgspec.Struct):
     key: str
 
 
-def plan_retry(collector: Collector, max_attempts: int = DEFAULT_MAX_ATTEMPTS) -> Planned:
+def plan_retry(collector: Collector, max_attempts: int) -> Planned:
     """The new attempts, durable and not yet submitted: one for each shard that has prompts worth another try.
 
     Which they are says ``retryable`` of the joined rows. Memory is that of one shard's join.

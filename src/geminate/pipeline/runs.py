@@ -7,28 +7,32 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from geminate.adapters.system import SystemClock
 from geminate.connect import Outside, create_url, locate_bucket, open_outside, open_store
 from geminate.errors import TransientError
 from geminate.ledger import SUBMITTED, UNSENT, Attempt, Ledger
-from geminate.pipeline.build import BuildOptions, build_run
-from geminate.pipeline.collect import CollectOptions, Collector
 from geminate.pipeline.folder import Manifest, RunFolder
-from geminate.pipeline.opening import as_prompts
-from geminate.pipeline.outputs import Joined
 from geminate.pipeline.patience import call_patiently
 from geminate.pipeline.plan import Draft, JobPlan
 from geminate.pipeline.preflight import Preflight
 from geminate.pipeline.progress import Notify, silent
-from geminate.pipeline.retry import DEFAULT_MAX_ATTEMPTS, Planned, plan_retry
 from geminate.pipeline.submit import Stager, SubmitOptions, Submitter
 from geminate.pipeline.target import Target, read_settings, read_target, settle_settings, settle_target
 from geminate.pipeline.wait import PollOptions, cancel_jobs, job_of, refresh_jobs, wait_for_jobs
 from geminate.ports import Clock, ObjectStore
-from geminate.stages.specs import Spec
 from geminate.wire.jobs import Job, JobSettings
+
+if TYPE_CHECKING:
+    from geminate.pipeline.build import BuildOptions
+    from geminate.pipeline.collect import CollectOptions
+    from geminate.pipeline.outputs import Joined
+    from geminate.pipeline.retry import Planned
+    from geminate.stages.specs import Spec
+
+DEFAULT_MAX_ATTEMPTS = 3
+"""How often a prompt is tried in all."""
 
 # An emulator answers at once and forgets nothing, so there is no point in patience.
 _EMULATED_GRACE_S = 0.5
@@ -78,6 +82,9 @@ class Run:
             SpecError: The spec does not fit them.
             TargetError: The folder exists.
         """
+        from geminate.pipeline.build import build_run
+        from geminate.pipeline.opening import as_prompts
+
         manifest = build_run(as_prompts(prompts), spec, Path(path), options, notify)
         return cls(RunFolder(Path(path)), manifest, SystemClock())
 
@@ -189,6 +196,9 @@ class Run:
         Raises:
             UsageError: Jobs are still running, or were never made.
         """
+        from geminate.pipeline.collect import CollectOptions, Collector
+        from geminate.pipeline.retry import Planned, plan_retry
+
         with self._open(None) as (ledger, _, outside):
             pending = [attempt for attempt in ledger.attempts() if attempt.state not in {"committed", "ended"}]
             collector = Collector(self.folder, self.manifest, ledger, outside.store, CollectOptions())
@@ -215,6 +225,8 @@ class Run:
             TargetError: ``out`` exists.
             UsageError: Jobs are still running, or were never made.
         """
+        from geminate.pipeline.collect import CollectOptions, Collector
+
         options = options or CollectOptions()
         with self._open(None) as (ledger, _, outside):
             return Collector(self.folder, self.manifest, ledger, outside.store, options).collect(out, notify)

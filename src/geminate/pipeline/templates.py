@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -9,10 +11,12 @@ from geminate.errors import PromptError, SpecError
 from geminate.stages.checks import CheckOptions, RequestChecker, check_request
 from geminate.stages.requests import RequestBlock, RequestEncoder, compile_requests
 from geminate.stages.specs import Spec, parse_text
-from geminate.wire.answers import AnswerSchema
 from geminate.wire.limits import model_warning
 from geminate.wire.lines import LineBlock
 from geminate.wire.violations import Violation
+
+if TYPE_CHECKING:
+    from geminate.wire.answers import AnswerSchema
 
 
 def read_answer(spec: Spec) -> AnswerSchema | None:
@@ -21,7 +25,11 @@ def read_answer(spec: Spec) -> AnswerSchema | None:
     Raises:
         SpecError: It is not a JSON Schema, or one that no Gemini model understands.
     """
-    return None if spec.answer is None else AnswerSchema.from_source(spec.answer, where=spec.place("$.answer"))
+    if spec.answer is None:
+        return None
+    from geminate.wire.answers import AnswerSchema
+
+    return AnswerSchema.from_source(spec.answer, where=spec.place("$.answer"))
 
 
 def compile_spec(spec: Spec, schema: pa.Schema) -> RequestEncoder:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import minijinja
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,6 +23,9 @@ from geminate.stages.requests.values import (
 )
 from geminate.stages.specs import Slot, Template, open_environment
 from geminate.wire.violations import Violation
+
+if TYPE_CHECKING:
+    import minijinja
 
 Columns = Mapping[str, pa.Array]
 Faults = list[tuple[int, Violation]]
@@ -108,6 +110,8 @@ class TemplateReader:
 
     def read(self, columns: Columns) -> Cells:
         """The texts of one record batch, still without JSON escapes."""
+        import minijinja
+
         rows = len(next(iter(columns.values())))
         texts: list[str | None] = []
         faults: Faults = []

@@ -17,10 +17,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-
-import minijinja
+from typing import TYPE_CHECKING
 
 from geminate.errors import SpecError
+
+if TYPE_CHECKING:
+    import minijinja
 
 MAX_TEMPLATE_STEPS = 1_000_000
 """How many instructions a template may take for one row; ends loops over loops."""
@@ -117,6 +119,8 @@ def _slot(token: re.Match[str]) -> Slot:
 
 def open_environment() -> minijinja.Environment:
     """A new Jinja environment as templates are meant: nothing escaped, nulls undefined, steps counted."""
+    import minijinja
+
     environment: minijinja.Environment = minijinja.Environment(  # type: ignore[call-overload]
         # Its stubs do not know this behaviour yet: undefined values can be tested, and not printed.
         undefined_behavior="semi_strict",
@@ -128,6 +132,8 @@ def open_environment() -> minijinja.Environment:
 
 
 def _parse_template(source: str, where: str) -> Piece:
+    import minijinja
+
     environment = open_environment()
     named = {item[1] for item in _COLUMNS_ITEM.findall(source)}
     try:
@@ -146,6 +152,8 @@ def _parse_template(source: str, where: str) -> Piece:
 
 def _render_bare(environment: minijinja.Environment, *, fails: bool) -> str:
     """The template's text without any column; what fails for want of one is let pass unless it ``fails``."""
+    import minijinja
+
     try:
         return environment.render_template("request")
     except minijinja.TemplateError as error:

@@ -5,20 +5,23 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
-
-from jsonschema import Draft7Validator, Draft201909Validator, Draft202012Validator, SchemaError
-from jsonschema.protocols import Validator
 
 from geminate.errors import SpecError
 from geminate.wire.answers.keywords import KEYWORDS, REFUSED, TYPES, iter_subschemas
 
-DRAFTS: dict[str, type[Validator]] = {
-    "http://json-schema.org/draft-07/schema": Draft7Validator,
-    "https://json-schema.org/draft/2019-09/schema": Draft201909Validator,
-    "https://json-schema.org/draft/2020-12/schema": Draft202012Validator,
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
+
+_DEFAULT_DRAFT = "https://json-schema.org/draft/2020-12/schema"
+
+DRAFTS = {
+    "http://json-schema.org/draft-07/schema": "Draft7Validator",
+    "https://json-schema.org/draft/2019-09/schema": "Draft201909Validator",
+    _DEFAULT_DRAFT: "Draft202012Validator",
 }
+"""The drafts that answers can be judged by, with the names of their validators."""
 
 
 def check_schema(schema: dict[str, Any], where: str) -> type[Validator]:
@@ -28,14 +31,17 @@ def check_schema(schema: dict[str, Any], where: str) -> type[Validator]:
         SpecError: Not a JSON Schema of a known draft, or one whose words would not do what they say: a misspelt
             keyword, a reference that leads nowhere or away, a pattern that ``re`` cannot read.
     """
-    draft = schema.get("$schema", Draft202012Validator.META_SCHEMA["$schema"])
-    validator = DRAFTS.get(str(draft).removesuffix("#"))
-    if validator is None:
+    import jsonschema
+
+    draft = schema.get("$schema", _DEFAULT_DRAFT)
+    name = DRAFTS.get(str(draft).removesuffix("#"))
+    if name is None:
         raise SpecError(f"$schema {draft!r} is not supported", where=where, remedy=f"use one of {', '.join(DRAFTS)}")
+    validator: type[Validator] = getattr(jsonschema, name)
     try:
         _check_node(schema, "$", where, schema, set())
         validator.check_schema(schema)
-    except SchemaError as error:
+    except jsonschema.SchemaError as error:
         path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in error.absolute_path)
         raise SpecError(f"not a JSON Schema: {error.message[:200]}", where=f"{where}: ${path}") from error
     except RecursionError as error:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 import pyarrow as pa
-from jsonschema.exceptions import ValidationError, best_match
-from jsonschema.protocols import Validator
 
 from geminate.wire.answers.columns import MisfitError, build_array, plan_column, shape_value
 from geminate.wire.answers.compiled import compile_decoder
 from geminate.wire.answers.merge import Node
 from geminate.wire.answers.repairs import REFUSALS, read_json
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
+    from jsonschema.protocols import Validator
 
 MAX_PROBLEM_CHARS = 300
 """A problem is one sentence, however long the answer."""
@@ -84,6 +86,8 @@ class Judge:
         Raises:
             ValueError: The schema does not allow it, or the column cannot hold it; the message is one sentence.
         """
+        from jsonschema.exceptions import best_match
+
         try:
             error = best_match(self._validator.iter_errors(value))
             problem = f"{error.json_path}: {_reason(error)}" if error else None
