@@ -1,11 +1,13 @@
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 
 from geminate.errors import GeminateError, InputError, TransientError
-from geminate.ledger import FOLLOWS, Attempt, Ledger
+from geminate.ledger import FOLLOWS, LEDGER_NAME, Attempt, Ledger
 
 PLANNED = Attempt(attempt_id="run-00000-1", shard="00000", number=1, state="planned")
 
@@ -51,7 +53,7 @@ def test_every_state_can_be_reached_and_only_the_end_is_final():
     for _ in FOLLOWS:
         reached |= {after for state in reached for after in FOLLOWS[state]}
     assert reached == set(FOLLOWS)
-    assert [state for state, after in FOLLOWS.items() if not after] == ["ended"]
+    assert [state for state, after in FOLLOWS.items() if not after] == ["ended", "abandoned"]
 
 
 def test_a_second_worker_is_told_that_the_run_is_taken(folder):
@@ -75,6 +77,26 @@ def test_the_lock_of_a_killed_process_is_free(folder):
         holder.kill()
     with Ledger(folder) as ledger:
         assert ledger.attempts() == [PLANNED]
+
+
+def alter(folder, *statements):
+    with closing(sqlite3.connect(folder / LEDGER_NAME)) as db, db:
+        for statement in statements:
+            db.execute(statement)
+
+
+def test_a_ledger_of_the_first_version_goes_on(folder):
+    alter(folder, "ALTER TABLE attempts DROP COLUMN seen_at", "PRAGMA user_version = 1")
+    with Ledger(folder, lock=False) as ledger:
+        assert ledger.attempts() == [PLANNED]
+    with Ledger(folder) as ledger:
+        assert ledger.record_job(PLANNED, {"name": "n"}, at=5.0).seen_at == 5.0
+
+
+def test_a_ledger_of_a_later_version_is_refused(folder):
+    alter(folder, "PRAGMA user_version = 99")
+    with pytest.raises(InputError, match="version 99"):
+        Ledger(folder)
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):

@@ -18,27 +18,31 @@ from geminate.errors import GeminateError, InputError, TransientError
 
 LEDGER_NAME = "run.sqlite"
 LOCK_NAME = "run.lock"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 FOLLOWS: Mapping[str, frozenset[str]] = {
-    "planned": frozenset({"staged"}),
-    "staged": frozenset({"intended"}),
+    "planned": frozenset({"staged", "abandoned"}),
+    "staged": frozenset({"intended", "abandoned"}),
     "intended": frozenset({"committed", "refused", "doubtful"}),
-    "doubtful": frozenset({"committed", "intended"}),
-    "refused": frozenset({"intended"}),
+    "doubtful": frozenset({"committed", "intended", "abandoned"}),
+    "refused": frozenset({"intended", "abandoned"}),
     "committed": frozenset({"ended"}),
     "ended": frozenset(),
+    "abandoned": frozenset(),
 }
 """Which state of an attempt may follow which.
 
 ``planned``: its request lines lie in the run's folder. ``staged``: they lie where the service reads them.
 ``intended``: a create call is about to be made, or was begun by a process that died. ``refused``: the service said no,
 and no job exists. ``doubtful``: the call went out and no clear answer came. ``committed``: a job exists, and may cost
-money. ``ended``: the job's state is final.
+money. ``ended``: the job's state is final. ``abandoned``: the run was cancelled before there was a job.
 """
 
-SUBMITTED = frozenset({"committed", "ended"})
-"""States of an attempt that has its job."""
+OVER = frozenset({"ended", "abandoned"})
+"""States of an attempt that nothing more will come of."""
+
+SETTLED = OVER | {"committed"}
+"""States of an attempt for which no create call is made any more."""
 
 UNSENT = frozenset({"planned", "staged", "refused"})
 """States of an attempt that has no job, beyond doubt."""
@@ -57,6 +61,7 @@ CREATE TABLE attempts (
     job_name TEXT NOT NULL DEFAULT '',
     job TEXT NOT NULL DEFAULT '{}',
     intended_at REAL NOT NULL DEFAULT 0,
+    seen_at REAL NOT NULL DEFAULT 0,
     UNIQUE (shard, number)
 ) STRICT;
 CREATE TABLE events (
@@ -68,6 +73,9 @@ CREATE TABLE events (
     note TEXT NOT NULL
 ) STRICT;
 """
+
+_MIGRATIONS = {1: "ALTER TABLE attempts ADD COLUMN seen_at REAL NOT NULL DEFAULT 0"}
+"""What brings a ledger of each former version to the next one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +94,7 @@ class Attempt:
         job_name: The job's resource name, empty until there is one.
         job: The service's last answer about it, as JSON text.
         intended_at: When the intent was written down, seconds since the epoch.
+        seen_at: When the service last described the job, seconds since the epoch.
     """
 
     attempt_id: str
@@ -99,6 +108,7 @@ class Attempt:
     job_name: str = ""
     job: str = "{}"
     intended_at: float = 0.0
+    seen_at: float = 0.0
 
 
 class Ledger:
@@ -119,7 +129,7 @@ class Ledger:
             raise InputError("this folder is not a run", where=str(run_path), remedy="make one with geminate build")
         self._lock = hold_lock(run_path) if lock else None
         self._db = _open_database(path)
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        version = _migrate(self._db)
         if version != SCHEMA_VERSION:
             self.close()
             raise InputError(
@@ -195,10 +205,13 @@ class Ledger:
             )
         return self._attempt(attempt.attempt_id)
 
-    def record_job(self, attempt: Attempt, job: Mapping[str, Any]) -> Attempt:
+    def record_job(self, attempt: Attempt, job: Mapping[str, Any], *, at: float) -> Attempt:
         """The attempt with the service's latest answer about its job."""
         with self._db:
-            self._db.execute("UPDATE attempts SET job = ? WHERE attempt_id = ?", (json.dumps(job), attempt.attempt_id))
+            self._db.execute(
+                "UPDATE attempts SET job = ?, seen_at = ? WHERE attempt_id = ?",
+                (json.dumps(job), at, attempt.attempt_id),
+            )
         return self._attempt(attempt.attempt_id)
 
     def _attempt(self, attempt_id: str) -> Attempt:
@@ -214,6 +227,20 @@ def _open_database(path: Path) -> sqlite3.Connection:
     db.execute("PRAGMA journal_mode = DELETE")
     db.execute("PRAGMA synchronous = FULL")
     return db
+
+
+def _migrate(db: sqlite3.Connection) -> int:
+    """The ledger's version, after it was brought as near to ours as it can be; each step is one transaction."""
+    while True:
+        version: int = db.execute("PRAGMA user_version").fetchone()[0]
+        if version not in _MIGRATIONS:
+            return version
+        with db:
+            db.execute("BEGIN IMMEDIATE")
+            # Another process may have been faster.
+            if db.execute("PRAGMA user_version").fetchone()[0] == version:
+                db.execute(_MIGRATIONS[version])
+                db.execute(f"PRAGMA user_version = {version + 1}")
 
 
 def _insert_attempts(db: sqlite3.Connection, attempts: Iterable[Attempt]) -> None:

@@ -1,4 +1,5 @@
 import json
+from contextlib import contextmanager
 
 import pytest
 
@@ -12,11 +13,17 @@ LOST = TransientError("the connection broke")
 OPTIONS = SubmitOptions(doubt_grace_s=30.0)
 
 
-def submit(built, outside, clock, options=OPTIONS):
+@contextmanager
+def submitter(built, outside, clock, options=OPTIONS):
     folder, manifest = built
     with Ledger(folder.path) as ledger:
         stager = Stager(folder, manifest, ledger, outside.store, "gs://bucket/staging", clock)
-        return Submitter(stager, ledger, outside.jobs, clock, options).submit()
+        yield Submitter(stager, ledger, outside.jobs, clock, options)
+
+
+def submit(built, outside, clock, options=OPTIONS):
+    with submitter(built, outside, clock, options) as submitting:
+        return submitting.submit()
 
 
 def labels(jobs):
@@ -187,3 +194,19 @@ def test_a_service_that_asks_for_time_gets_it_before_the_next_call(built, outsid
     submit(built, outside, clock)
     assert clock.now() - before >= 500.0
     assert jobs.posts == 3
+
+
+@pytest.mark.parametrize(
+    "commits, states, abandoned", [(True, ["committed", "abandoned"], 1), (False, ["abandoned", "abandoned"], 2)]
+)
+def test_abandoning_first_looks_for_a_job_in_doubt_and_makes_none(
+    built, outside, jobs, clock, *, commits, states, abandoned
+):
+    jobs.faults = [(commits, Killed())]
+    with pytest.raises(Killed):
+        submit(built, outside, clock)
+    with submitter(built, outside, clock) as submitting:
+        assert submitting.abandon() == abandoned
+        assert submitting.abandon() == 0
+    assert [attempt.state for attempt in submit(built, outside, clock)] == states
+    assert jobs.posts == 1

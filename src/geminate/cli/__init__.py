@@ -10,7 +10,7 @@ from typing import NoReturn
 import click
 
 from geminate import __version__
-from geminate.cli.report import Report
+from geminate.cli.report import JobsLeftError, Report
 from geminate.errors import GeminateError
 
 _INTERRUPTED = 130
@@ -18,9 +18,9 @@ _COMMANDS = {
     "build": "building",
     "check": "checking",
     "submit": "jobs",
-    "status": "jobs",
-    "wait": "jobs",
-    "cancel": "jobs",
+    "status": "waiting",
+    "wait": "waiting",
+    "cancel": "waiting",
     "retry": "jobs",
     "collect": "joining",
     "join": "joining",
@@ -83,12 +83,11 @@ def main() -> NoReturn:
         sys.exit(error.exit_code)
     except GeminateError as error:
         report = _failure(error, error.sentence, error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        report = Report(
-            {"error": {"message": "interrupted"}},
-            ["geminate: interrupted; jobs that run go on, and the same command goes on from here"],
-            _INTERRUPTED,
-        )
+    except (KeyboardInterrupt, click.Abort) as stop:
+        sentence = "interrupted; jobs that run go on, and the same command goes on from here"
+        if isinstance(stop, JobsLeftError):
+            sentence += f"; geminate cancel {stop.run_path} ends them"
+        report = Report({"error": {"message": sentence}}, [f"geminate: {sentence}"], _INTERRUPTED)
     except BrokenPipeError:
         # Whoever read our output has gone; there is nobody to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -100,6 +102,33 @@ class TerminalProgress:
         self._display.start()
         self._task = self._display.add_task(progress.step, total=progress.total, text="")
         self._step = progress.step
+
+
+class JobsLeftError(click.Abort):
+    """The command was interrupted while a run may have jobs."""
+
+    def __init__(self, run_path: Path) -> None:
+        super().__init__()
+        self.run_path = run_path
+
+
+@contextmanager
+def leaving_jobs(run_path: Path) -> Iterator[None]:
+    """A block after whose interruption the run's jobs run on, of which the user is told."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        if not run_path.is_dir():
+            raise
+        raise JobsLeftError(run_path) from error
+
+
+def age_text(seconds: float) -> str:
+    """How long that is, in the largest unit that fits."""
+    for unit, length in (("day", 86_400), ("hour", 3600), ("minute", 60)):
+        if seconds >= length:
+            return counted(int(seconds // length), unit)
+    return counted(max(0, int(seconds)), "second")
 
 
 def counted(number: int, noun: str) -> str:

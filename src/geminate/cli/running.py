@@ -25,7 +25,7 @@ from geminate.cli.options import (
     take_target,
     where_options,
 )
-from geminate.cli.report import EXIT_JOB_FAILED, EXIT_SOME_NOT_OK, Report, TerminalProgress
+from geminate.cli.report import EXIT_JOB_FAILED, EXIT_SOME_NOT_OK, Report, TerminalProgress, leaving_jobs
 from geminate.errors import UsageError
 
 
@@ -60,7 +60,7 @@ def run(prompts: tuple[str, ...], out: str, run_path: Path | None, *, dry_run: b
         submit=take_submit_options(options),
     )
     opened = take_prompts(prompts, target.where if target else None, options)
-    with TerminalProgress() as notify:
+    with leaving_jobs(whole_options.run_path), TerminalProgress() as notify:
         if dry_run:
             built = build_whole(opened, spec, whole_options, notify)
             return drafts_report(built, target, whole_options.submit)

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from geminate.errors import InputError, UsageError
 from geminate.formats.line_files import LineFile, find_line_files
 from geminate.formats.record_spool import RecordSpool
-from geminate.ledger import Attempt, Ledger
+from geminate.ledger import OVER, Attempt, Ledger
 from geminate.pipeline.folder import REJECT_COLUMN, SPEC_NAME, Manifest, RunFolder, ShardRecord
 from geminate.pipeline.media import open_media_folder, with_media_files
 from geminate.pipeline.outputs import Joined, OnStray, OpenRows, OutputOptions, RowStream, write_joined
@@ -95,7 +95,7 @@ class Collector:
     def collect(self, out: str | Path, notify: Notify = silent) -> Joined:
         """The output's counts.
 
-        Every attempt that has ended is read, however it ended: an expired job may hold finished rows. Prompts without a
+        Every attempt that had a job is read, however it ended: an expired job may hold finished rows. Prompts without a
         prediction are ``missing``. Memory is that of one shard's decoded predictions, at most.
 
         Raises:
@@ -114,7 +114,7 @@ class Collector:
             UsageError: Nothing was submitted, or jobs are still running.
         """
         attempts = self.ledger.attempts()
-        running = [attempt for attempt in attempts if attempt.state != "ended"]
+        running = [attempt for attempt in attempts if attempt.state not in OVER]
         if running:
             raise UsageError(
                 f"{len(running)} of {len(attempts)} jobs have not ended",
@@ -168,6 +168,8 @@ class ShardJoin:
         _add(report, joiner.report)
 
     def _files(self, attempt: Attempt) -> list[LineFile]:
+        if not attempt.job_name:
+            return []
         try:
             return find_predictions([f"{attempt.output_prefix_uri}/"], lambda: self.collector.store)
         except InputError:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from geminate.ledger import SUBMITTED, Attempt
+from geminate.ledger import SETTLED, Attempt
 from geminate.pipeline.folder import Manifest, RunFolder
 from geminate.wire.jobs import JobRequest, JobSettings, encode_job
 from geminate.wire.uris import join_uri
@@ -60,14 +60,14 @@ class JobPlan:
         )
 
     def drafts(self, attempts: Iterable[Attempt]) -> list[Draft]:
-        """The create calls that are still to be made, one for each attempt without a job.
+        """The create calls that are still to be made, one for each attempt that may still get a job.
 
         Raises:
             InputError: The model is none that a job can name.
         """
         drafts = []
         for attempt in attempts:
-            if attempt.state not in SUBMITTED:
+            if attempt.state not in SETTLED:
                 request = self.request(attempt)
                 path = self.folder.requests_path(attempt.shard, attempt.number)
                 drafts.append(Draft(attempt.attempt_id, path, request.input_uri, encode_job(request)))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from geminate.adapters.system import SystemClock
 from geminate.connect import Outside, create_url, locate_bucket, open_outside, open_store
 from geminate.errors import TransientError
-from geminate.ledger import SUBMITTED, UNSENT, Attempt, Ledger
+from geminate.ledger import SETTLED, UNSENT, Attempt, Ledger
 from geminate.pipeline.folder import Manifest, RunFolder
 from geminate.pipeline.patience import call_patiently
 from geminate.pipeline.plan import Draft, JobPlan
@@ -45,6 +45,32 @@ class JobStatus:
 
     attempt: Attempt
     job: Job | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunStatus:
+    """Where a run stands.
+
+    Attributes:
+        attempts: Its attempts, each with its job.
+        trouble: Why they are as they were last seen, and not as they are now; None where they are.
+    """
+
+    attempts: list[JobStatus]
+    trouble: TransientError | None = None
+
+    @property
+    def left_to_submit(self) -> int:
+        """How many attempts have no job yet, because others have to end first or something came between."""
+        return sum(status.attempt.state not in SETTLED for status in self.attempts)
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """How many jobs were asked to end, and how many attempts will get no job."""
+
+    asked: int
+    abandoned: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +161,7 @@ class Run:
             submitter = self._submitter(ledger, settled, outside, options)
             self._preflight(submitter, settled, notify)
             while True:
-                waiting = sum(attempt.state not in SUBMITTED for attempt in submitter.submit(notify))
+                waiting = sum(attempt.state not in SETTLED for attempt in submitter.submit(notify))
                 unfinished = (options.max_running or 1) - 1 if waiting else 0
                 jobs = wait_for_jobs(ledger, outside.jobs, self._clock, _poll(settled, unfinished), notify)
                 if not waiting:
@@ -178,10 +204,15 @@ class Run:
         with self._open(None) as (ledger, settled, outside):
             return wait_for_jobs(ledger, outside.jobs, self._clock, _poll(settled), notify)
 
-    def cancel(self) -> int:
-        """How many jobs were asked to end; what they have finished is still collected."""
-        with self._open(None) as (ledger, _, outside):
-            return cancel_jobs(ledger, outside.jobs, self._clock)
+    def cancel(self) -> Cancelled:
+        """How many jobs were asked to end, and how many attempts will get none; what is finished is still collected.
+
+        Raises:
+            TransientError: The service did not answer; the same call goes on.
+        """
+        with self._open(None) as (ledger, settled, outside):
+            abandoned = self._submitter(ledger, settled, outside, SubmitOptions()).abandon()
+            return Cancelled(cancel_jobs(ledger, outside.jobs, self._clock), abandoned)
 
     def retry(
         self,
@@ -200,23 +231,28 @@ class Run:
         from geminate.pipeline.retry import Planned, plan_retry
 
         with self._open(None) as (ledger, _, outside):
-            pending = [attempt for attempt in ledger.attempts() if attempt.state not in {"committed", "ended"}]
+            pending = [attempt for attempt in ledger.attempts() if attempt.state not in SETTLED]
             collector = Collector(self.folder, self.manifest, ledger, outside.store, CollectOptions())
             planned = Planned(pending, 0, 0) if pending else plan_retry(collector, max_attempts)
         self.submit(None, notify, options)
         return planned
 
-    def status(self, *, refresh: bool = True) -> list[JobStatus]:
-        """Every attempt with its job, asked for anew unless ``refresh`` is off or another process is at it."""
-        with Ledger(self.folder.path, lock=False) as ledger:
-            attempts = ledger.attempts()
-        if refresh and any(attempt.state == "committed" for attempt in attempts):
+    def status(self, *, refresh: bool = True) -> RunStatus:
+        """Every attempt with its job, asked for anew unless ``refresh`` is off; as last seen if nobody answers."""
+        trouble = None
+        if refresh and any(attempt.state == "committed" for attempt in self._read_attempts()):
             try:
                 with self._open(None) as (ledger, _, outside):
-                    attempts = refresh_jobs(ledger, outside.jobs, self._clock)
-            except TransientError:
-                pass
-        return [JobStatus(attempt, job_of(attempt) if attempt.job_name else None) for attempt in attempts]
+                    refresh_jobs(ledger, outside.jobs, self._clock)
+            except TransientError as error:
+                trouble = error
+        attempts = self._read_attempts()
+        jobs = [JobStatus(attempt, job_of(attempt) if attempt.job_name else None) for attempt in attempts]
+        return RunStatus(jobs, trouble)
+
+    def _read_attempts(self) -> list[Attempt]:
+        with Ledger(self.folder.path, lock=False) as ledger:
+            return ledger.attempts()
 
     def collect(self, out: str | Path, options: CollectOptions | None = None, notify: Notify = silent) -> Joined:
         """The output's counts: the predictions of every attempt, joined to all prompts.

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from geminate.errors import AccessError, InputError, TargetError, TransientError
-from geminate.ledger import SUBMITTED, Attempt, Ledger
+from geminate.ledger import SETTLED, Attempt, Ledger
 from geminate.pipeline.folder import Manifest, RunFolder
 from geminate.pipeline.patience import call_patiently
 from geminate.pipeline.plan import JobPlan
@@ -129,14 +129,30 @@ class Submitter:
             notify(Progress("submit", done, len(attempts), "jobs"))
             self._submit_one(attempt)
         submitted = self.ledger.attempts()
-        notify(Progress("submit", sum(attempt.state in SUBMITTED for attempt in submitted), len(attempts), "jobs"))
+        notify(Progress("submit", sum(attempt.state in SETTLED for attempt in submitted), len(attempts), "jobs"))
         return submitted
+
+    def abandon(self) -> int:
+        """How many attempts will get no job, now or later; a job whose create call is in doubt is looked for first.
+
+        Raises:
+            TransientError: The service did not answer.
+        """
+        abandoned = 0
+        for attempt in self.ledger.attempts():
+            if attempt.state in {"intended", "doubtful"}:
+                self._settle_doubt(attempt)
+        for attempt in self.ledger.attempts():
+            if attempt.state not in SETTLED:
+                self.ledger.advance(attempt, "abandoned", at=self.clock.now(), note="the run was cancelled")
+                abandoned += 1
+        return abandoned
 
     def _submit_one(self, attempt: Attempt) -> None:
         for _ in range(_MAX_POSTS):
             if attempt.state in {"intended", "doubtful"}:
                 attempt = self._settle_doubt(attempt)
-            if attempt.state in SUBMITTED or not self._has_room():
+            if attempt.state in SETTLED or not self._has_room():
                 return
             attempt = self._post(self.stager.stage(attempt))
         if attempt.state != "committed":
@@ -166,9 +182,8 @@ class Submitter:
         return self._commit(attempt, job)
 
     def _commit(self, attempt: Attempt, job: dict[str, Any]) -> Attempt:
-        return self.ledger.advance(
-            attempt, "committed", at=self.clock.now(), job_name=decode_job(job).name, job=json.dumps(job)
-        )
+        now, name = self.clock.now(), decode_job(job).name
+        return self.ledger.advance(attempt, "committed", at=now, job_name=name, job=json.dumps(job), seen_at=now)
 
     def _settle_doubt(self, attempt: Attempt) -> Attempt:
         """The attempt with its job if the service has one by its label; else ready to be posted again."""

@@ -67,7 +67,7 @@ def refresh_jobs(ledger: Ledger, jobs: JobService, clock: Clock) -> list[Attempt
     for attempt in ledger.attempts():
         if attempt.state == "committed":
             answer = jobs.get(attempt.job_name)
-            ledger.record_job(attempt, answer)
+            ledger.record_job(attempt, answer, at=clock.now())
             job = decode_job(answer)
             if job.is_terminal:
                 ledger.advance(attempt, "ended", at=clock.now(), note=job.state)

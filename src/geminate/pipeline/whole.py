@@ -66,13 +66,14 @@ def run_whole(prompts: Prompts, spec: Spec, options: WholeOptions, notify: Notif
         run.settle(options.target)
         finished = _read_finished(run, options)
         if finished is not None:
-            return Whole(run, finished, [status.job for status in run.status(refresh=False) if status.job])
+            return Whole(run, finished, [status.job for status in run.status(refresh=False).attempts if status.job])
     options.collect.check(options.out, prompts.schema)
     run = run or Run.create(options.run_path, prompts, spec, options.build, notify)
     jobs = run.finish(options.target, notify, options.submit)
     joined = run.collect(options.out, options.collect, notify)
     with Ledger(options.run_path) as ledger:
-        ledger.settle(_FINISHED, {**_end(options, len(jobs)), "joined": msgspec.to_builtins(joined)})
+        end = _end(options, len(ledger.attempts()))
+        ledger.settle(_FINISHED, {**end, "joined": msgspec.to_builtins(joined)})
     return Whole(run, joined, jobs)
 
 

@@ -1,0 +1,124 @@
+"""``geminate status``, ``wait`` and ``cancel``: what becomes of jobs."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from geminate.cli.jobs import job_document, jobs_report, left_sentences
+from geminate.cli.joining import joined_document, joined_sentences
+from geminate.cli.options import json_option, run_argument
+from geminate.cli.report import (
+    EXIT_JOB_FAILED,
+    EXIT_SOME_NOT_OK,
+    Report,
+    TerminalProgress,
+    age_text,
+    counted,
+    leaving_jobs,
+)
+
+if TYPE_CHECKING:
+    from geminate.pipeline.runs import JobStatus
+    from geminate.wire.jobs import Job
+
+
+@click.command()
+@run_argument
+@json_option
+def status(run_path: Path, **options: Any) -> Report:
+    """Show the jobs of RUN as the service sees them now, or as it last did."""
+    from geminate.pipeline.runs import Run
+
+    del options
+    found = Run.open(run_path).status()
+    document = {
+        "run": str(run_path),
+        "trouble": found.trouble.sentence if found.trouble else None,
+        "left_to_submit": found.left_to_submit,
+        "attempts": [_attempt_document(status) for status in found.attempts],
+    }
+    sentences = [_attempt_sentence(status, stale=found.trouble is not None) for status in found.attempts]
+    if found.trouble:
+        sentences.insert(0, f"not asked anew: {found.trouble.sentence}")
+    return Report(document, sentences + left_sentences(run_path, found.left_to_submit))
+
+
+@click.command()
+@run_argument
+@json_option
+def wait(run_path: Path, **options: Any) -> Report:
+    """Wait until every job of RUN has ended. Interrupting it leaves the jobs running; wait again at any time."""
+    from geminate.pipeline.runs import Run
+
+    del options
+    run = Run.open(run_path)
+    with leaving_jobs(run_path), TerminalProgress() as notify:
+        jobs = run.wait(notify)
+    report = jobs_report(run, jobs, 0 if all(job.succeeded for job in jobs) else EXIT_JOB_FAILED)
+    report.sentences.append(_closing_sentence(jobs))
+    return report
+
+
+@click.command()
+@run_argument
+@click.option("-o", "--out", metavar="OUT", help="Then collect what was finished: .parquet .jsonl .csv .arrow, or -.")
+@json_option
+def cancel(run_path: Path, out: str | None, **options: Any) -> Report:
+    """Ask the service to end the jobs of RUN, and wait until it has. What they have finished is billed."""
+    from geminate.pipeline.runs import Run
+
+    del options
+    run = Run.open(run_path)
+    cancelled = run.cancel()
+    click.echo(f"asked {counted(cancelled.asked, 'job')} to end", err=True)
+    with leaving_jobs(run_path), TerminalProgress() as notify:
+        jobs = run.wait(notify)
+        joined = run.collect(out, notify=notify) if out is not None else None
+    report = jobs_report(run, jobs)
+    document = {"cancelled": cancelled.asked, "abandoned": cancelled.abandoned, **(report.document or {})}
+    sentences = [*report.sentences, _closing_sentence(jobs)]
+    if cancelled.abandoned:
+        sentences.append(f"{counted(cancelled.abandoned, 'shard')} will get no job")
+    if joined is None:
+        return Report(document, [*sentences, f"geminate collect {run_path} -o OUT reads what they finished"])
+    code = 0 if joined.all_ok else EXIT_SOME_NOT_OK
+    return Report({**document, **joined_document(joined)}, sentences + joined_sentences(joined), code)
+
+
+def _closing_sentence(jobs: list[Job]) -> str:
+    done, failed = (sum(count or 0 for count in counts) for counts in zip(*_row_counts(jobs), strict=True))
+    return f"{counted(len(jobs), 'job')} ended: {counted(done, 'row')} done, {failed:,} failed"
+
+
+def _row_counts(jobs: list[Job]) -> list[tuple[int | None, int | None]]:
+    return [(0, 0), *((job.successful, job.failed) for job in jobs)]
+
+
+def _attempt_sentence(status: JobStatus, *, stale: bool) -> str:
+    attempt, job = status.attempt, status.job
+    sentence = f"shard {attempt.shard}, attempt {attempt.number}: {job.state if job else attempt.state}"
+    if job is None:
+        return sentence
+    if job.successful is not None:
+        sentence += f", {job.successful} done, {job.failed} failed"
+    if stale and not job.is_terminal:
+        sentence += f", {age_text(time.time() - attempt.seen_at)} ago"
+    return f"{sentence}, {job.name}"
+
+
+def _attempt_document(status: JobStatus) -> dict[str, Any]:
+    attempt = status.attempt
+    seen = datetime.fromtimestamp(attempt.seen_at, UTC).isoformat(timespec="seconds") if attempt.seen_at else None
+    return {
+        "shard": attempt.shard,
+        "attempt": attempt.number,
+        "state": attempt.state,
+        "input_uri": attempt.input_uri,
+        "seen_at": seen,
+        "job": None if status.job is None else job_document(status.job),
+    }

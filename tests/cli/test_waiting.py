@@ -1,0 +1,104 @@
+"""Waiting, looking and cancelling, with an emulator that takes its time."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from geminate.emulator import Emulator, EmulatorOptions
+
+SPEC = ("--model", "gemini-3.5-flash", "--prompt", "Rate {{ word }}.")
+
+
+@pytest.fixture
+def emulate(tmp_path):
+    """Starts an emulator, and gives the options that aim a run at it."""
+    started = []
+
+    def start(**options):
+        emulator = Emulator(tmp_path / "emulator", EmulatorOptions(**options))
+        emulator.start()
+        started.append(emulator)
+        (emulator.buckets / "bucket").mkdir()
+        return ("--endpoint", emulator.url, "--buckets", str(emulator.buckets), "--staging", "gs://bucket/x")
+
+    yield start
+    for emulator in started:
+        emulator.stop()
+
+
+def jobs_of(tmp_path):
+    return [json.loads(path.read_text()) for path in (tmp_path / "emulator/jobs").glob("[!.]*.json")]
+
+
+def test_cancelling_waits_collects_what_was_done_and_gives_up_what_was_not_sent(geminate, prompts, emulate, tmp_path):
+    slow = emulate(row_latency_s=2)
+    geminate("build", prompts, *SPEC, "--shard-rows", 2, "--out", "words.run")
+    geminate("submit", "words.run", *slow, "--max-running", 1)
+    while not any(job.get("counts", {}).get("successful") for job in jobs_of(tmp_path)):
+        time.sleep(0.02)
+    finished = geminate("cancel", "words.run", "-o", "rows.jsonl", "--json")
+    assert finished.code == 3, finished.err
+    assert (finished.document["cancelled"], finished.document["abandoned"]) == (1, 1)
+    assert finished.document["outcomes"] == {"ok": 1, "missing": 2}
+    assert [job["state"] for job in jobs_of(tmp_path)] == ["JOB_STATE_CANCELLED"]
+    states = [attempt["state"] for attempt in geminate("status", "words.run", "--json").document["attempts"]]
+    assert states == ["ended", "abandoned"]
+    assert "0 create calls" in geminate("submit", "words.run", "--dry-run").err
+    again = geminate("run", prompts, *SPEC, "--run", "words.run", "-o", "again.jsonl")
+    assert (again.code, len(jobs_of(tmp_path))) == (4, 1)
+    assert geminate("retry", "words.run", "--json").document["prompts"] == 2
+
+
+def test_cancelling_without_an_output_says_how_to_get_one(geminate, prompts, emulate):
+    geminate("build", prompts, *SPEC, "--out", "words.run")
+    geminate("submit", "words.run", *emulate(row_latency_s=60))
+    finished = geminate("cancel", "words.run")
+    assert finished.code == 0
+    assert "asked 1 job to end" in finished.err
+    assert "JOB_STATE_CANCELLED" in finished.err
+    assert "geminate collect words.run -o OUT" in finished.err
+
+
+def test_a_service_out_of_reach_is_told_with_what_was_last_known(geminate, prompts, emulate):
+    geminate("build", prompts, *SPEC, "--out", "words.run")
+    geminate("submit", "words.run", *emulate(row_latency_s=60, faults={"http": {"get": ["return-503"]}}))
+    shown = geminate("status", "words.run", "--json")
+    assert "503" in shown.document["trouble"]
+    assert shown.document["attempts"][0]["job"]["state"] == "JOB_STATE_PENDING"
+    assert shown.document["attempts"][0]["seen_at"]
+    assert geminate("status", "words.run", "--json").document["trouble"] is None
+
+
+def test_a_person_reads_how_old_the_last_known_state_is(geminate, prompts, emulate):
+    geminate("build", prompts, *SPEC, "--out", "words.run")
+    geminate("submit", "words.run", *emulate(row_latency_s=60, faults={"http": {"get": ["return-503"]}}))
+    shown = geminate("status", "words.run")
+    assert shown.code == 0
+    assert "not asked anew" in shown.err
+    assert " ago, projects/" in shown.err
+
+
+def test_waiting_honours_retry_after_and_ends_with_the_counts(geminate, prompts, emulate):
+    geminate("build", prompts, *SPEC, "--out", "words.run")
+    geminate("submit", "words.run", *emulate(faults={"http": {"get": ["return-429; retry-after=2"]}}))
+    before = time.monotonic()
+    finished = geminate("wait", "words.run")
+    assert time.monotonic() - before >= 2
+    assert "1 job ended: 3 rows done, 0 failed" in finished.err
+
+
+def test_an_interrupted_wait_leaves_the_jobs_and_says_how_to_cancel(geminate, prompts, emulate, tmp_path):
+    geminate("build", prompts, *SPEC, "--out", "words.run")
+    geminate("submit", "words.run", *emulate(row_latency_s=60, faults={"http": {"get": ["stall-for-30s"]}}))
+    command = [sys.executable, "-m", "geminate", "wait", "words.run"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as waiting:
+        time.sleep(2.5)
+        waiting.send_signal(signal.SIGINT)
+        said = waiting.communicate(timeout=20)[1]
+    assert waiting.returncode == 130
+    assert "geminate cancel words.run" in said
+    assert [job["state"] for job in jobs_of(tmp_path)] == ["JOB_STATE_RUNNING"]
