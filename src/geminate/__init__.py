@@ -17,17 +17,20 @@ if TYPE_CHECKING:
         TransientError,
         UsageError,
     )
+    from geminate.pipeline.estimate import estimate
     from geminate.pipeline.join import join, read_predictions
     from geminate.pipeline.joined_rows import JoinedRows
     from geminate.pipeline.lines import RequestLines, build
     from geminate.pipeline.runs import Run
     from geminate.pipeline.target import Target
+    from geminate.stages.estimates import Estimate
     from geminate.stages.specs import Spec
 
 __version__ = "0.1.0"
 
 __all__ = [
     "AccessError",
+    "Estimate",
     "GeminateError",
     "InputError",
     "JoinedRows",
@@ -43,12 +46,15 @@ __all__ = [
     "Where",
     "__version__",
     "build",
+    "estimate",
     "join",
     "read_predictions",
 ]
 
 _ROOMS = {
     "Where": "connect",
+    "Estimate": "stages.estimates",
+    "estimate": "pipeline.estimate",
     "JoinedRows": "pipeline.joined_rows",
     "join": "pipeline.join",
     "read_predictions": "pipeline.join",

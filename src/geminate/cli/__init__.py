@@ -17,6 +17,7 @@ _INTERRUPTED = 130
 _COMMANDS = {
     "build": "building",
     "check": "checking",
+    "estimate": "estimating",
     "submit": "jobs",
     "status": "waiting",
     "wait": "waiting",

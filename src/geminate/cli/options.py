@@ -88,6 +88,12 @@ submit_options = _together(
     click.option("--dry-run", is_flag=True, help="Print the create calls' bodies, one a line; send nothing."),
 )
 
+history_option = click.option(
+    "--history",
+    metavar="RUN|ROWS",
+    help="A finished run or joined rows, whose usage takes the place of assumptions.",
+)
+
 output_options = _together(
     click.option(
         "-o", "--out", required=True, metavar="OUT", help="The joined rows: .parquet .jsonl .csv .arrow, or -."

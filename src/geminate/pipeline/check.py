@@ -9,7 +9,7 @@ from pathlib import Path
 from geminate.errors import InputError
 from geminate.formats.atomic import open_atomic
 from geminate.formats.line_files import LineFile
-from geminate.pipeline.folder import MANIFEST_NAME
+from geminate.pipeline.folder import is_run
 from geminate.pipeline.progress import Notify, Progress, silent
 from geminate.stages.checks import CheckOptions, RequestChecker, fix_line
 from geminate.wire.lines import iter_line_blocks
@@ -20,7 +20,7 @@ def name_requests(names: Iterable[str]) -> list[str]:
     """The same names; the folder of a run stands for its request lines alone."""
     named = []
     for name in names:
-        if (Path(name) / MANIFEST_NAME).is_file():
+        if is_run(name):
             named += [str(path) for path in sorted(Path(name).glob("requests-*.jsonl"))]
         else:
             named.append(name)

@@ -127,6 +127,11 @@ class RunFolder:
         return msgspec.json.decode((self.path / name).read_bytes())
 
 
+def is_run(name: str | Path) -> bool:
+    """Whether a folder of that name holds a run."""
+    return (Path(name) / MANIFEST_NAME).is_file()
+
+
 def hash_file(path: Path) -> str:
     """The SHA-256 of a file's bytes, in hex."""
     with path.open("rb") as file:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from geminate.pipeline.collect import CollectOptions
     from geminate.pipeline.outputs import Joined
     from geminate.pipeline.retry import Planned
+    from geminate.stages.estimates import Estimate
     from geminate.stages.specs import Spec
 
 DEFAULT_MAX_ATTEMPTS = 3
@@ -123,6 +124,12 @@ class Run:
         """
         folder = RunFolder(Path(path))
         return cls(folder, folder.read_manifest(), SystemClock())
+
+    def estimate(self, history: Any = None, notify: Notify = silent) -> Estimate:
+        """What the run's requests will use and cost; ``history`` is that of ``geminate.estimate``."""
+        from geminate.pipeline.estimate import estimate_run
+
+        return estimate_run(self.folder, self.manifest, history, notify)
 
     def submit(
         self, target: Target | None = None, notify: Notify = silent, options: SubmitOptions | None = None

@@ -132,10 +132,15 @@ def model_warning(model: str) -> str | None:
     Only ever a warning: new models appear before this list knows them. Tuned models, which go by resource names, are
     not looked at.
     """
-    bare = model.removeprefix(_PUBLISHER_PREFIX).partition("@")[0]
+    bare = bare_model(model)
     if bare in KNOWN_MODELS or "/" in bare:
         return None
     near = difflib.get_close_matches(bare, KNOWN_MODELS, n=1)
     guess = f"; did you mean {near[0]!r}?" if near else ""
     newest = max(known.date for known in KNOWN_MODELS.values())
     return f"{bare!r} is not among the models listed for batch prediction on {newest}{guess}"
+
+
+def bare_model(model: str) -> str:
+    """The id of a publisher model, without its place and version; a resource name stays one."""
+    return model.removeprefix(_PUBLISHER_PREFIX).partition("@")[0]
