@@ -102,3 +102,60 @@ def test_an_interrupted_wait_leaves_the_jobs_and_says_how_to_cancel(geminate, pr
     assert waiting.returncode == 130
     assert "geminate cancel words.run" in said
     assert [job["state"] for job in jobs_of(tmp_path)] == ["JOB_STATE_RUNNING"]
+
+
+HOOK = "cat >> told.jsonl; echo >> told.jsonl"
+
+
+def told(tmp_path):
+    path = tmp_path / "told.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def test_a_detached_run_is_gone_on_with_by_the_same_command(geminate, prompts, tmp_path):
+    command = ("run", prompts, *SPEC, "--emulate", "--shard-rows", 1, "--max-running", 2, "-o", "rows.jsonl")
+    detached = geminate(*command, "--detach")
+    assert detached.code == 0
+    assert "1 shard left to submit" in detached.err
+    assert "without --detach" in detached.err
+    assert not (tmp_path / "rows.jsonl").exists()
+    assert geminate(*command).code == 0
+    assert len((tmp_path / "rows.jsonl").read_text().splitlines()) == 3
+
+
+def test_a_command_is_run_once_when_all_jobs_have_ended(geminate, prompts, tmp_path):
+    command = ("run", prompts, *SPEC, "--emulate", "-o", "rows.jsonl", "--on-done", HOOK)
+    finished = geminate(*command, "--json")
+    assert told(tmp_path) == [finished.document]
+    assert finished.document["outcomes"] == {"ok": 3}
+    assert geminate(*command).code == 0
+    assert geminate("wait", "rows.jsonl.run", "--on-done", HOOK).code == 0
+    assert len(told(tmp_path)) == 1
+
+
+def test_a_command_that_fails_is_told_and_run_again_and_no_row_is_lost(geminate, prompts, tmp_path):
+    hook = "cat > /dev/null; test -e ready || { touch ready; exit 7; }; touch done"
+    command = ("run", prompts, *SPEC, "--emulate", "-o", "rows.jsonl", "--on-done", hook)
+    failed = geminate(*command)
+    assert failed.code == 0
+    assert "--on-done ended with 7" in failed.err
+    assert len((tmp_path / "rows.jsonl").read_text().splitlines()) == 3
+    assert "on-done" not in geminate(*command).err
+    assert (tmp_path / "done").exists()
+
+
+def test_a_command_may_use_the_run_and_waits_for_the_last_job(geminate, prompts, tmp_path):
+    hook = f"{sys.executable} -m geminate collect words.run -o rows.jsonl"
+    geminate("build", prompts, *SPEC, "--shard-rows", 2, "--out", "words.run")
+    geminate("submit", "words.run", "--emulate", "--max-running", 1)
+    geminate("wait", "words.run", "--on-done", hook)
+    assert not (tmp_path / "rows.jsonl").exists()
+    geminate("submit", "words.run")
+    finished = geminate("wait", "words.run", "--on-done", hook)
+    assert finished.code == 0, finished.err
+    assert len((tmp_path / "rows.jsonl").read_text().splitlines()) == 3
+
+
+def test_a_command_that_nobody_would_run_is_refused(geminate, prompts):
+    finished = geminate("run", prompts, *SPEC, "--emulate", "-o", "rows.jsonl", "--detach", "--on-done", "true")
+    assert finished.code == 2

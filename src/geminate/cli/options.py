@@ -77,6 +77,9 @@ on_doubt_option = click.option(
 max_running_option = click.option(
     "--max-running", type=click.IntRange(min=1), metavar="N", help="At most N unfinished jobs of the run at a time."
 )
+on_done_option = click.option(
+    "--on-done", metavar="COMMAND", help="Run this once all jobs have ended; it gets the counts as JSON on its input."
+)
 submit_options = _together(
     click.option("--staging", metavar="gs://…", help="Below which request lines and predictions lie."),
     click.option("--display-name", metavar="TEXT", help="What the jobs' names begin with.  [default: geminate]"),

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -47,6 +47,18 @@ class Report:
                 click.echo(line)
         elif self.document is not None:
             click.echo(json.dumps(self.document, ensure_ascii=False))
+
+
+def with_on_done(report: Report, run_path: Path, command: str | None) -> Report:
+    """The report, with what went wrong in the user's own command, if there is one and it is its time."""
+    from geminate.pipeline.on_done import run_on_done
+
+    trouble = run_on_done(run_path, command, report.document or {}) if command else None
+    if trouble is None:
+        return report
+    return replace(
+        report, document={**(report.document or {}), "on_done": trouble}, sentences=[*report.sentences, trouble]
+    )
 
 
 class TerminalProgress:

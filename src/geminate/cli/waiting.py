@@ -11,7 +11,7 @@ import click
 
 from geminate.cli.jobs import job_document, jobs_report, left_sentences
 from geminate.cli.joining import joined_document, joined_sentences
-from geminate.cli.options import json_option, run_argument
+from geminate.cli.options import json_option, on_done_option, run_argument
 from geminate.cli.report import (
     EXIT_JOB_FAILED,
     EXIT_SOME_NOT_OK,
@@ -20,10 +20,11 @@ from geminate.cli.report import (
     age_text,
     counted,
     leaving_jobs,
+    with_on_done,
 )
 
 if TYPE_CHECKING:
-    from geminate.pipeline.runs import JobStatus
+    from geminate.pipeline.wait import JobStatus
     from geminate.wire.jobs import Job
 
 
@@ -50,8 +51,9 @@ def status(run_path: Path, **options: Any) -> Report:
 
 @click.command()
 @run_argument
+@on_done_option
 @json_option
-def wait(run_path: Path, **options: Any) -> Report:
+def wait(run_path: Path, on_done: str | None, **options: Any) -> Report:
     """Wait until every job of RUN has ended. Interrupting it leaves the jobs running; wait again at any time."""
     from geminate.pipeline.runs import Run
 
@@ -61,7 +63,7 @@ def wait(run_path: Path, **options: Any) -> Report:
         jobs = run.wait(notify)
     report = jobs_report(run, jobs, 0 if all(job.succeeded for job in jobs) else EXIT_JOB_FAILED)
     report.sentences.append(_closing_sentence(jobs))
-    return report
+    return with_on_done(report, run_path, on_done)
 
 
 @click.command()

@@ -31,6 +31,14 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
+class Preview:
+    """Create calls that were not made, and where they would go; None where an embedded emulator would answer."""
+
+    url: str | None
+    drafts: list[Draft]
+
+
+@dataclass(frozen=True, slots=True)
 class JobPlan:
     """What the jobs of a run have in common.
 

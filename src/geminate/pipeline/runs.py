@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,12 +15,21 @@ from geminate.errors import TransientError
 from geminate.ledger import SETTLED, UNSENT, Attempt, Ledger
 from geminate.pipeline.folder import Manifest, RunFolder
 from geminate.pipeline.patience import call_patiently
-from geminate.pipeline.plan import Draft, JobPlan
+from geminate.pipeline.plan import JobPlan, Preview
 from geminate.pipeline.preflight import Preflight
 from geminate.pipeline.progress import Notify, silent
 from geminate.pipeline.submit import Stager, SubmitOptions, Submitter
 from geminate.pipeline.target import Target, read_settings, read_target, settle_settings, settle_target
-from geminate.pipeline.wait import PollOptions, cancel_jobs, job_of, refresh_jobs, wait_for_jobs
+from geminate.pipeline.wait import (
+    Cancelled,
+    JobStatus,
+    PollOptions,
+    RunStatus,
+    cancel_jobs,
+    job_of,
+    refresh_jobs,
+    wait_for_jobs,
+)
 from geminate.ports import Clock, ObjectStore
 from geminate.wire.jobs import Job, JobSettings
 
@@ -38,48 +47,6 @@ DEFAULT_MAX_ATTEMPTS = 3
 # An emulator answers at once and forgets nothing, so there is no point in patience.
 _EMULATED_GRACE_S = 0.5
 _EMULATED_POLL = PollOptions(0.05, 1.0)
-
-
-@dataclass(frozen=True, slots=True)
-class JobStatus:
-    """One attempt and its job, None where there is no job yet."""
-
-    attempt: Attempt
-    job: Job | None
-
-
-@dataclass(frozen=True, slots=True)
-class RunStatus:
-    """Where a run stands.
-
-    Attributes:
-        attempts: Its attempts, each with its job.
-        trouble: Why they are as they were last seen, and not as they are now; None where they are.
-    """
-
-    attempts: list[JobStatus]
-    trouble: TransientError | None = None
-
-    @property
-    def left_to_submit(self) -> int:
-        """How many attempts have no job yet, because others have to end first or something came between."""
-        return sum(status.attempt.state not in SETTLED for status in self.attempts)
-
-
-@dataclass(frozen=True, slots=True)
-class Cancelled:
-    """How many jobs were asked to end, and how many attempts will get no job."""
-
-    asked: int
-    abandoned: int
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """Create calls that were not made, and where they would go; None where an embedded emulator would answer."""
-
-    url: str | None
-    drafts: list[Draft]
 
 
 class Run:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from geminate.errors import InputError, TransientError
-from geminate.ledger import Attempt, Ledger
+from geminate.ledger import SETTLED, Attempt, Ledger
 from geminate.pipeline.patience import call_patiently, pause
 from geminate.pipeline.progress import Notify, Progress, silent
 from geminate.ports import Clock, JobService
@@ -29,6 +29,40 @@ class PollOptions:
     first_interval_s: float = 5.0
     max_interval_s: float = 300.0
     unfinished: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """One attempt and its job, None where there is no job yet."""
+
+    attempt: Attempt
+    job: Job | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunStatus:
+    """Where a run stands.
+
+    Attributes:
+        attempts: Its attempts, each with its job.
+        trouble: Why they are as they were last seen, and not as they are now; None where they are.
+    """
+
+    attempts: list[JobStatus]
+    trouble: TransientError | None = None
+
+    @property
+    def left_to_submit(self) -> int:
+        """How many attempts have no job yet, because others have to end first or something came between."""
+        return sum(status.attempt.state not in SETTLED for status in self.attempts)
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """How many jobs were asked to end, and how many attempts will get no job."""
+
+    asked: int
+    abandoned: int
 
 
 def wait_for_jobs(

@@ -35,6 +35,7 @@ class WholeOptions:
         target: Where its jobs go; None for where they went before.
         collect: How its rows are written.
         submit: How its jobs are made.
+        detach: Whether it ends once the jobs are made.
     """
 
     run_path: Path
@@ -43,14 +44,15 @@ class WholeOptions:
     target: Target | None = None
     collect: CollectOptions = field(default_factory=CollectOptions)
     submit: SubmitOptions = field(default_factory=SubmitOptions)
+    detach: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """The end of a whole run: its output's counts, and its jobs."""
+    """The end of a whole run: its output's counts, None where it was detached from its jobs, and those."""
 
     run: Run
-    joined: Joined
+    joined: Joined | None
     jobs: list[Job]
 
 
@@ -69,6 +71,8 @@ def run_whole(prompts: Prompts, spec: Spec, options: WholeOptions, notify: Notif
             return Whole(run, finished, [status.job for status in run.status(refresh=False).attempts if status.job])
     options.collect.check(options.out, prompts.schema)
     run = run or Run.create(options.run_path, prompts, spec, options.build, notify)
+    if options.detach:
+        return Whole(run, None, run.submit(options.target, notify, options.submit))
     jobs = run.finish(options.target, notify, options.submit)
     joined = run.collect(options.out, options.collect, notify)
     with Ledger(options.run_path) as ledger:
