@@ -16,7 +16,7 @@ RESPONSE = {
 
 
 def decode(*lines, contents):
-    block = LineBlock([json.dumps(line).encode() for line in lines], 1, 0)
+    block = LineBlock(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
     return decode_block(block, ReadOptions(contents=contents)).predictions
 
 

@@ -67,7 +67,7 @@ class LineGuard:
         present = pc.indices_nonzero(pc.is_valid(block.lines)).to_pylist()
         lines = [line[:-1] for line in block.lines.cast(pa.large_binary()).drop_null().to_pylist()]
         first = self._checker.line_count + 1
-        found = self._checker.feed(LineBlock(lines, first, 0), self._name)
+        found = self._checker.feed(LineBlock(b"\n".join([*lines, b""]), first), self._name)
         placed = [(present[violation.line - first], violation) for violation in found]
         if not placed:
             return block

@@ -1,4 +1,4 @@
-"""Decoding on every core: worker processes for prediction files that are large enough to be worth it."""
+"""Decoding beside the caller: in two threads, and on many cores in worker processes, where there is enough of it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pickle
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -16,12 +16,15 @@ from types import TracebackType
 from typing import Any, Self
 
 from geminate.errors import GeminateError
-from geminate.stages.predictions import DecodedBlock, decode_block, iter_prediction_batches
+from geminate.stages.predictions import DecodedBlock, decode_block
 from geminate.stages.reading import ReadOptions
 from geminate.wire.lines import LineBlock
 
 LARGE_BYTES = 64 << 20
 """From here on worker processes are worth their start, which takes about as long as decoding this much."""
+
+_THREADS = 2
+"""Where there are no workers. More gain little, since about half of the decoding holds the interpreter's lock."""
 
 _AHEAD = 2  # Blocks that wait at each worker, so that none is idle while the caller is busy.
 
@@ -37,25 +40,26 @@ def count_workers(total_bytes: int) -> int:
 
 
 class DecodeWorkers:
-    """Worker processes that decode blocks of lines; use it in a ``with`` block.
+    """Worker processes that decode blocks of lines, or else two threads; use it in a ``with`` block.
 
-    They are started afresh, not forked, and do not import the caller's main module: they are safe beside threads and in
-    scripts without a main guard. Options that cannot travel to another process are used in this one instead.
+    The processes are started afresh, not forked, and do not import the caller's main module: they are safe beside
+    threads and in scripts without a main guard. Options that cannot travel to another process are used in this one.
 
     Args:
         reading: What is to be read.
-        count: How many; none decodes in this process.
+        count: How many processes; with none, threads of this one decode.
     """
 
     def __init__(self, reading: ReadOptions, count: int) -> None:
         self._reading = reading
         self._workers: list[_Worker] = []
+        self._threads = ThreadPoolExecutor(_THREADS, "geminate-decode")
         with suppress(pickle.PicklingError, AttributeError, TypeError):
             options = pickle.dumps(reading)
             self._workers = [_Worker() for _ in range(count)]
             answers = [worker.begin(options) for worker in self._workers]
             if not all(answers):
-                self.close()
+                self._end_workers()
 
     @property
     def process_ids(self) -> list[int]:
@@ -69,7 +73,11 @@ class DecodeWorkers:
         self.close()
 
     def close(self) -> None:
-        """Nothing; the processes have ended."""
+        """Nothing; the processes and threads have ended."""
+        self._threads.shutdown(cancel_futures=True)
+        self._end_workers()
+
+    def _end_workers(self) -> None:
         for worker in self._workers:
             worker.end()
         self._workers = []
@@ -82,16 +90,18 @@ class DecodeWorkers:
         Raises:
             GeminateError: A worker process ended before its time.
         """
-        if not self._workers:
-            yield from iter_prediction_batches(blocks, source=source, reading=self._reading)
-            return
         waiting: deque[tuple[LineBlock, Future[DecodedBlock]]] = deque()
-        for block, worker in zip(blocks, cycle(self._workers), strict=False):
-            waiting.append((block, worker.submit(block)))
-            if len(waiting) > _AHEAD * len(self._workers):
+        for block, submit in zip(blocks, cycle(self._submitters()), strict=False):
+            waiting.append((block, submit(block)))
+            if len(waiting) > _AHEAD * max(len(self._workers), 1):
                 yield _finished(*waiting.popleft(), source)
         while waiting:
             yield _finished(*waiting.popleft(), source)
+
+    def _submitters(self) -> list[Callable[[LineBlock], Future[DecodedBlock]]]:
+        if self._workers:
+            return [worker.submit for worker in self._workers]
+        return [lambda block: self._threads.submit(decode_block, block, self._reading)]
 
 
 def _finished(block: LineBlock, future: Future[DecodedBlock], source: str) -> DecodedBlock:

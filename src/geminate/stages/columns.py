@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -37,26 +38,37 @@ _VERDICT_TYPES = {
 
 
 def build_columns(predictions: list[Prediction], lines: list[bytes], reading: ReadOptions) -> dict[str, pa.Array]:
-    """The columns by name, one value for each prediction; a few are there only if they are wanted."""
+    """The columns of ``reading.schema`` by name, one value for each prediction, but for its place and its answer."""
     predictions, texts, verdicts = _verdicts(predictions, lines, reading.key_name)
     columns = {"text": pa.array(texts, pa.string())}
     for name, kind in _VERDICT_TYPES.items():
         columns[name] = _column(name, kind, len(predictions), verdicts)
-    columns |= _response_columns(predictions)
-    columns["key"] = decode_keys(pa.array([prediction.key for prediction in predictions], pa.string()))
-    times = pa.array([prediction.processed_time for prediction in predictions], pa.string())
-    columns["processed_time"] = decode_times(times)
+    return columns | _response_columns(predictions) | line_columns(predictions, reading)
+
+
+def ordinary_verdicts(length: int) -> dict[str, pa.Array]:
+    """The columns that are the same for all predictions that are one finished text."""
+    return {name: _column(name, kind, length, {}) for name, kind in _VERDICT_TYPES.items()}
+
+
+def line_columns(lines: Sequence[Any], reading: ReadOptions) -> dict[str, pa.Array]:
+    """What stands beside the response on each line; a few columns are there only if they are wanted.
+
+    Args:
+        lines: Predictions, or whatever has those of their members that are wanted.
+        reading: What is wanted.
+    """
+    columns = {"key": decode_keys(pa.array([line.key for line in lines], pa.string()))}
+    columns["processed_time"] = decode_times(pa.array([line.processed_time for line in lines], pa.string()))
     if reading.fingerprints != "none":
-        columns["fingerprint"] = _fingerprints(predictions, keyless_only=reading.fingerprints == "keyless")
+        columns["fingerprint"] = _fingerprints(lines, keyless_only=reading.fingerprints == "keyless")
     if reading.keep_response:
-        columns["response"] = _json_column([prediction.response_json for prediction in predictions])
+        columns["response"] = _json_column([line.response_json for line in lines])
     if reading.with_siblings:
-        columns["siblings"] = _json_column([prediction.siblings for prediction in predictions])
+        columns["siblings"] = _json_column([line.siblings for line in lines])
     if reading.contents:
-        columns |= content_columns([prediction.response_json for prediction in predictions], reading.contents)
-    if reading.answer is None:
-        return columns | {"answer": pa.nulls(len(predictions), NO_ANSWER_TYPE)}
-    return columns | _judge_answers(columns, reading.answer)
+        columns |= content_columns([line.response_json for line in lines], reading.contents)
+    return columns
 
 
 def _verdicts(
@@ -89,7 +101,12 @@ def _plain_text(prediction: Prediction) -> str | None:
     if not response.candidates or response.prompt_feedback is not None or response.model_version is None:
         return None
     candidate, usage = response.candidates[0], response.usage_metadata
-    if candidate.finish_reason != "STOP" or usage is None or usage.prompt_token_count is None:
+    if (
+        candidate.finish_reason != "STOP"
+        or candidate.finish_message
+        or usage is None
+        or usage.prompt_token_count is None
+    ):
         return None
     content = candidate.content
     if content is None or content.parts is None or len(content.parts) != 1:
@@ -137,11 +154,8 @@ def _response_columns(predictions: list[Prediction]) -> dict[str, pa.Array]:
     }
 
 
-def _fingerprints(predictions: list[Prediction], *, keyless_only: bool) -> pa.Array:
-    values = [
-        None if (keyless_only and prediction.key is not None) else fingerprint(prediction.request)
-        for prediction in predictions
-    ]
+def _fingerprints(lines: Sequence[Any], *, keyless_only: bool) -> pa.Array:
+    values = [None if (keyless_only and line.key is not None) else fingerprint(line.request) for line in lines]
     return pa.array(values, FINGERPRINT_TYPE)
 
 
@@ -150,11 +164,13 @@ def _json_column(raws: list[Any]) -> pa.Array:
     return pa.array(texts, pa.binary()).cast(pa.string())
 
 
-def _judge_answers(columns: dict[str, pa.Array], answer: AnswerJudge) -> dict[str, pa.Array]:
+def judge_answers(columns: dict[str, pa.Array], answer: AnswerJudge | None) -> dict[str, pa.Array]:
     """The columns that change once the texts of ``ok`` predictions are held against the answer schema.
 
     An ``ok`` prediction without text, such as a function call, has no answer to judge and stays ``ok``.
     """
+    if answer is None:
+        return {"answer": pa.nulls(len(columns["text"]), NO_ANSWER_TYPE)}
     asked = pc.and_(pc.equal(columns["outcome"], Outcome.OK.value), pc.is_valid(columns["text"]))
     rows = pc.indices_nonzero(asked)
     judged = answer.judge_texts(columns["text"].take(rows))

@@ -131,11 +131,8 @@ class Joiner:
         columns = [*map(predictions.column, names), pa.array(found.rows)]
         columns.append(pa.repeat(pa.scalar(origin, pa.int32()), len(found.rows)))
         batch = pa.RecordBatch.from_arrays(columns, names=[*names, "row", "origin"])
-        if (found.rows == NO_ROW).any():
-            batch = batch.filter(pa.array(found.rows != NO_ROW))
-        if batch.num_rows:
-            self._pending.append(batch)
-            self._pending_bytes += batch.nbytes
+        self._pending.append(batch)
+        self._pending_bytes += batch.nbytes
         if self._pending_bytes >= self._options.pending_bytes:
             self._deal_out()
 
@@ -165,13 +162,12 @@ class Joiner:
         if not self._range_rows:
             self._range_rows = self._choose_range_rows()
         pending, self._pending, self._pending_bytes = self._pending, [], 0
-        if self._prompts.count <= self._range_rows:
-            for batch in pending:
-                self._spool.append(_PROMPTS_SLOT + 1, batch)
-        elif pending:
-            batch = pa.concat_batches(pending)
-            ranges = batch.column("row").to_numpy() // self._range_rows
-            for at, part in _split(batch, ranges):
+        if not pending:
+            return
+        batch = pa.concat_batches(pending)
+        rows = batch.column("row").to_numpy()
+        for at, part in _split(batch, np.where(rows == NO_ROW, NO_ROW, rows // self._range_rows)):
+            if at != NO_ROW:
                 self._spool.append(_PROMPTS_SLOT + 1 + at, part)
 
     def _choose_range_rows(self) -> int:

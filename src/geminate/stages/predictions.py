@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from geminate.stages.columns import build_columns
+from geminate.stages.columns import build_columns, judge_answers
+from geminate.stages.ordinary import read_ordinary
 from geminate.stages.reading import ReadOptions
 from geminate.wire.leniency import decode_leniently
 from geminate.wire.lines import LineBlock
@@ -36,7 +37,7 @@ class DecodedBlock:
     predictions: pa.RecordBatch
     unreadable: dict[int, Unreadable]
     source: str = ""
-    block: LineBlock = field(default_factory=lambda: LineBlock([], 1, 0))
+    block: LineBlock = field(default_factory=lambda: LineBlock(b""))
 
 
 def iter_prediction_batches(
@@ -52,21 +53,47 @@ def iter_prediction_batches(
 
 def decode_block(block: LineBlock, reading: ReadOptions) -> DecodedBlock:
     """One block, decoded, without its source and lines, so that it travels lightly between processes."""
-    lines = block.lines
-    if block.first_offset == 0 and lines and lines[0].startswith(_BOM):
-        lines = [lines[0].removeprefix(_BOM), *lines[1:]]
-    known = _overlong(block, reading.key_name) | _invalid_utf8(lines, block, reading.key_name)
-    decoded = _decode_lines(lines, reading, known)
-    kept = [at for at, prediction in enumerate(decoded) if type(prediction) not in _NO_PREDICTION]
-    unreadable = {}
-    if len(kept) < len(lines):
-        unreadable = {at: line for at, line in enumerate(decoded) if type(line) is Unreadable}
-        unreadable = {at: _or_truncated(line, block, at) for at, line in unreadable.items()}
-        decoded, lines = [decoded[at] for at in kept], [lines[at] for at in kept]
-    columns = build_columns(decoded, lines, reading) | _places(block, kept)
+    known = _overlong(block, reading.key_name) | _invalid_utf8(block, reading.key_name)
+    found = None if known else read_ordinary(block, reading)
+    if found is None:
+        columns, positions, unreadable = _decode_carefully(block, range(len(block)), reading, known)
+    else:
+        ordinary, columns = found
+        odd = np.flatnonzero(~ordinary)
+        positions = np.arange(len(block))
+        unreadable = {}
+        if len(odd):
+            others, kept, unreadable = _decode_carefully(block, odd.tolist(), reading, known)
+            places = np.arange(len(block))
+            places[kept] = len(block) + np.arange(len(kept))
+            positions = np.delete(positions, list(unreadable))
+            taken = pa.array(places[positions])
+            columns = {name: pa.concat_arrays([columns[name], others[name]]).take(taken) for name in columns}
+    columns |= judge_answers(columns, reading.answer)
+    columns["line"] = pa.array(block.first_number + positions)
+    columns["offset"] = pa.array(block.offsets()[positions])
     schema = reading.schema
     batch = pa.RecordBatch.from_arrays([columns[name] for name in schema.names], schema=schema)
     return DecodedBlock(batch, unreadable)
+
+
+def _decode_carefully(
+    block: LineBlock, positions: Sequence[int], reading: ReadOptions, known: dict[int, Unreadable]
+) -> tuple[dict[str, pa.Array], npt.NDArray[np.int64], dict[int, Unreadable]]:
+    """The columns of the lines at these positions, whose they are, and the unreadable lines among them."""
+    lines = block.lines if len(positions) == len(block) else [block.line(at) for at in positions]
+    if block.first_offset == 0 and lines and positions[0] == 0 and lines[0].startswith(_BOM):
+        lines = [lines[0].removeprefix(_BOM), *lines[1:]]
+    decoded = _decode_lines(
+        lines, reading, {at: known[position] for at, position in enumerate(positions) if known and position in known}
+    )
+    kept = [at for at, prediction in enumerate(decoded) if type(prediction) not in _NO_PREDICTION]
+    unreadable = {}
+    if len(kept) < len(lines):
+        found = {positions[at]: line for at, line in enumerate(decoded) if type(line) is Unreadable}
+        unreadable = {at: _or_truncated(line, block, at) for at, line in found.items()}
+        decoded, lines = [decoded[at] for at in kept], [lines[at] for at in kept]
+    return build_columns(decoded, lines, reading), np.asarray(positions, np.int64)[kept], unreadable
 
 
 def _decode_lines(lines: list[bytes], reading: ReadOptions, known: dict[int, Unreadable]) -> list[Any]:
@@ -97,13 +124,12 @@ def _overlong(block: LineBlock, key_name: str | None) -> dict[int, Unreadable]:
     }
 
 
-def _invalid_utf8(lines: list[bytes], block: LineBlock, key_name: str | None) -> dict[int, Unreadable]:
+def _invalid_utf8(block: LineBlock, key_name: str | None) -> dict[int, Unreadable]:
     """The lines that are not UTF-8. The decoders skip what they do not read, so that they would not see all of them."""
-    text = b"\n".join(lines)
-    if text.isascii() or _is_utf8(text):
+    if block.data.isascii() or _is_utf8(block.data):
         return {}
     broken = {}
-    for at, line in enumerate(lines):
+    for at, line in enumerate(block.lines):
         try:
             line.decode()
         except UnicodeDecodeError as error:
@@ -124,15 +150,7 @@ def _is_utf8(text: bytes) -> bool:
 
 def _or_truncated(unreadable: Unreadable, block: LineBlock, position: int) -> Unreadable:
     """The same, or that the file ends within the line."""
-    is_last = not block.terminated and position == len(block.lines) - 1
+    is_last = not block.terminated and position == len(block) - 1
     if not is_last or unreadable.reason != "invalid_json":
         return unreadable
     return msgspec.structs.replace(unreadable, reason="truncated", message="the file ends within this line")
-
-
-def _places(block: LineBlock, positions: list[int]) -> dict[str, pa.Array]:
-    lengths = np.fromiter(map(len, block.lines), np.int64, len(block.lines))
-    lengths[list(block.overlong)] = list(block.overlong.values())
-    offsets = block.first_offset + np.cumsum(lengths + 1) - lengths - 1
-    at: npt.NDArray[np.int64] = np.array(positions, np.int64)
-    return {"line": pa.array(block.first_number + at), "offset": pa.array(offsets[at])}

@@ -63,8 +63,8 @@ def iter_unreadable(decoded: DecodedBlock) -> Iterator[Stray]:
     offsets = block.offsets()
     for at, line in sorted(decoded.unreadable.items()):
         key = None if line.key is None else decode_key(line.key)
-        place = (decoded.source, block.number(at), offsets[at])
-        yield Stray("unreadable", *place, line.reason, line.message, key, block.lines[at])
+        place = (decoded.source, block.number(at), int(offsets[at]))
+        yield Stray("unreadable", *place, line.reason, line.message, key, block.line(at))
 
 
 def stray_at(
@@ -73,5 +73,5 @@ def stray_at(
     """One of the block's predictions as a stray."""
     row = {name: decoded.predictions.column(name)[position].as_py() for name in ("line", "offset", "key")}
     at = row["line"] - decoded.block.first_number
-    raw = decoded.block.lines[at] if at < len(decoded.block.lines) else b""
+    raw = decoded.block.line(at) if at < len(decoded.block) else b""
     return Stray(kind, decoded.source, row["line"], row["offset"], reason, message, row["key"], raw)

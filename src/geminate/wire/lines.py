@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import accumulate
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
 
 DEFAULT_MAX_LINE_BYTES = 64 * 1024 * 1024
 """Longer than any request the service takes and any answer it has been seen to give."""
@@ -16,24 +19,49 @@ DEFAULT_MAX_LINE_BYTES = 64 * 1024 * 1024
 SALVAGE_BYTES = 4096
 """How much of an overlong line is kept, enough to find its key."""
 
+_NEWLINE = ord("\n")
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class LineBlock:
-    """Consecutive lines of one file, without their line ends.
+    """Consecutive lines of one file.
 
     Attributes:
-        lines: The lines' bytes, blank ones included, so that positions stay true.
+        data: The lines' bytes, each with its newline but for a last one that has none.
         first_number: The first line's number, from 1.
         first_offset: The first line's byte offset in the file.
-        overlong: For lines over the cap their whole length by position; ``lines`` holds only their beginning.
+        overlong: For lines over the cap their whole length by position; ``data`` holds only their beginning.
         terminated: Whether the last line ended with a newline.
     """
 
-    lines: list[bytes]
-    first_number: int
-    first_offset: int
+    data: bytes
+    first_number: int = 1
+    first_offset: int = 0
     overlong: dict[int, int] = field(default_factory=dict)
     terminated: bool = True
+
+    @cached_property
+    def lines(self) -> list[bytes]:
+        """The lines without their ends, blank ones included, so that positions stay true."""
+        lines = self.data.split(b"\n")
+        if self.terminated:
+            lines.pop()
+        return lines
+
+    @cached_property
+    def ends(self) -> npt.NDArray[np.int64]:
+        """Where in ``data`` each line ends."""
+        ends = np.flatnonzero(np.frombuffer(self.data, np.uint8) == _NEWLINE)
+        return ends if self.terminated else np.append(ends, len(self.data))
+
+    def __len__(self) -> int:
+        """How many lines there are."""
+        return len(self.ends)
+
+    def line(self, position: int) -> bytes:
+        """The line at a position, without cutting all the others."""
+        start = int(self.ends[position - 1]) + 1 if position else 0
+        return self.data[start : self.ends[position]]
 
     def number(self, position: int) -> int:
         """The line number, from 1, of the line at a position in this block."""
@@ -41,14 +69,16 @@ class LineBlock:
 
     def offset(self, position: int) -> int:
         """The byte offset in the file of the line at a position in this block."""
-        before = sum(map(len, self.lines[:position])) + position
-        cut = sum(length - len(self.lines[at]) for at, length in self.overlong.items() if at < position)
-        return self.first_offset + before + cut
+        return int(self.offsets()[position])
 
-    def offsets(self) -> list[int]:
+    def offsets(self) -> npt.NDArray[np.int64]:
         """The byte offset in the file of each line of this block, and of what follows the block."""
-        lengths = (self.overlong.get(at, len(line)) + 1 for at, line in enumerate(self.lines))
-        return list(accumulate(lengths, initial=self.first_offset))
+        starts = np.concatenate(([0], self.ends + 1)) + self.first_offset
+        if len(self) and not self.terminated:
+            starts[-1] -= 1
+        for position, length in self.overlong.items():
+            starts[position + 1 :] += length - len(self.lines[position])
+        return starts
 
 
 class LineDecoder:
@@ -69,24 +99,24 @@ class LineDecoder:
 
     def feed(self, data: bytes) -> LineBlock:
         """The lines that this piece completes; a block of none where it completes none."""
-        lines = data.split(b"\n")
-        rest = lines.pop()
-        if not lines:
-            self._hold(rest)
-            return self._block([])
-        after_head = len(data) - len(lines[0]) - len(rest)
-        self._hold(lines[0])
-        lines[0], head_length = self._take()
-        block = self._block(lines, head_length, consumed=head_length + after_head)
+        end = data.rfind(b"\n") + 1
+        if not end:
+            self._hold(data)
+            return self._block(b"")
+        head = data.index(b"\n")
+        self._hold(data[:head])
+        kept, length = self._take()
+        rest, data = data[end:], b"".join((kept, memoryview(data)[head:end]))
+        block = self._block(data, {0: length} if length > self._max else {})
         self._hold(rest)
         return block
 
     def flush(self) -> LineBlock:
         """The last line where the stream did not end with a newline; a block of none where it did."""
         if not self._length:
-            return self._block([])
-        line, length = self._take()
-        return self._block([line], length, consumed=length, terminated=False)
+            return self._block(b"")
+        kept, length = self._take()
+        return self._block(kept, {0: length} if length > self._max else {}, terminated=False)
 
     def _hold(self, data: bytes) -> None:
         self._length += len(data)
@@ -102,19 +132,20 @@ class LineDecoder:
         self._pending, self._length = [], 0
         return line, length
 
-    def _block(
-        self, lines: list[bytes], head_length: int = 0, *, consumed: int = 0, terminated: bool = True
-    ) -> LineBlock:
-        # Only the first line of a piece can have been held over several pieces, but any can be over the cap.
-        overlong = {0: head_length} if head_length > self._max else {}
-        for position in range(1, len(lines)):
-            if len(lines[position]) > self._max:
-                overlong[position] = len(lines[position])
-                lines[position] = lines[position][:SALVAGE_BYTES]
-        block = LineBlock(lines, self._number, self._offset, overlong, terminated)
-        self._number += len(lines)
-        self._offset += consumed
+    def _block(self, data: bytes, overlong: dict[int, int] | None = None, *, terminated: bool = True) -> LineBlock:
+        block = LineBlock(data, self._number, self._offset, overlong or {}, terminated)
+        if len(data) > self._max:
+            block = self._cut_overlong(block)
+        self._number += len(block)
+        self._offset = int(block.offsets()[-1])
         return block
+
+    def _cut_overlong(self, block: LineBlock) -> LineBlock:
+        """The block with only the beginnings of lines over the cap: a piece may be larger than the cap."""
+        overlong = {at: len(line) for at, line in enumerate(block.lines) if len(line) > self._max} | block.overlong
+        lines = [line[:SALVAGE_BYTES] if at in overlong else line for at, line in enumerate(block.lines)]
+        data = b"\n".join([*lines, b""] if block.terminated else lines)
+        return LineBlock(data, block.first_number, block.first_offset, overlong, block.terminated)
 
 
 def iter_line_blocks(pieces: Iterable[bytes], max_line_bytes: int = DEFAULT_MAX_LINE_BYTES) -> Iterator[LineBlock]:
@@ -125,8 +156,8 @@ def iter_line_blocks(pieces: Iterable[bytes], max_line_bytes: int = DEFAULT_MAX_
     decoder = LineDecoder(max_line_bytes)
     for piece in pieces:
         block = decoder.feed(piece)
-        if block.lines:
+        if len(block):
             yield block
     block = decoder.flush()
-    if block.lines:
+    if len(block):
         yield block

@@ -149,10 +149,14 @@ def strict_decoder(key_name: str | None, *, with_request: bool, with_members: bo
         msgspec.MsgspecError: From the decoder, on a line that is not JSON or has a member of an unforeseen type.
         RecursionError, UnicodeDecodeError: From the decoder, on hostile lines.
     """
-    escaped = key_name is not None and json.dumps(key_name, ensure_ascii=False) != f'"{key_name}"'
-    if with_members or escaped:  # msgspec takes no names that JSON has to escape.
+    if with_members or not is_plain_name(key_name):
         return _members_decoder(key_name)
     return _struct_decoder(key_name, with_request=with_request)
+
+
+def is_plain_name(key_name: str | None) -> bool:
+    """Whether msgspec takes the name for a struct's member: JSON does not have to escape it."""
+    return key_name is None or json.dumps(key_name, ensure_ascii=False) == f'"{key_name}"'
 
 
 def _struct_decoder(key_name: str | None, *, with_request: bool) -> Callable[[bytes], Prediction]:

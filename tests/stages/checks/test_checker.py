@@ -77,7 +77,7 @@ def similar_lines(draw):
 
 
 def violations_of(lines, options):
-    return RequestChecker(options).feed(LineBlock(lines, 1, 0), "f")
+    return RequestChecker(options).feed(LineBlock(b"".join(line + b"\n" for line in lines)), "f")
 
 
 @settings(max_examples=200, deadline=None)
@@ -86,7 +86,7 @@ def test_a_line_is_judged_as_if_it_were_alone(lines):
     options = CheckOptions(import_rules=False)
     alone = []
     for number, line in enumerate(lines, 1):
-        alone += RequestChecker(options).feed(LineBlock([line], number, 0), "f")
+        alone += RequestChecker(options).feed(LineBlock(line + b"\n", number), "f")
     together = [one for one in violations_of(lines, options) if one.rule != "schema.duplicate_key"]
     assert together == alone
 
@@ -143,8 +143,8 @@ def test_a_set_spans_files():
     request = {"contents": [{"parts": [{"text": "Hi."}]}]}
     first = json.dumps({"key": "a", "n": 1, "request": request}).encode()
     second = json.dumps({"key": "a", "n": "x", "request": {**request, "tools": [{"googleSearch": {}}]}}).encode()
-    assert checker.feed(LineBlock([first], 1, 0), "one.jsonl") == []
-    found = checker.feed(LineBlock([second], 1, 0), "two.jsonl")
+    assert checker.feed(LineBlock(first + b"\n"), "one.jsonl") == []
+    found = checker.feed(LineBlock(second + b"\n"), "two.jsonl")
     assert [(one.rule, one.file, one.line) for one in found] == [
         ("import.type_conflict", "two.jsonl", 1),
         ("schema.duplicate_key", "two.jsonl", 1),

@@ -25,17 +25,17 @@ def small(monkeypatch):
 def test_too_many_lines_in_one_file(small):
     small(checker, max_requests_per_job=5)
     request_checker = RequestChecker()
-    block = LineBlock([LINE] * 3, 1, 0)
+    block = LineBlock((LINE + b"\n") * 3, 1)
     assert request_checker.feed(block, "a") == []
-    (found,) = request_checker.feed(LineBlock([LINE] * 5, 4, 0), "a")
+    (found,) = request_checker.feed(LineBlock((LINE + b"\n") * 5, 4), "a")
     assert (found.rule, found.line) == ("limit.rows", 6)
-    assert request_checker.feed(LineBlock([LINE] * 3, 9, 0), "a") == []
+    assert request_checker.feed(LineBlock((LINE + b"\n") * 3, 9), "a") == []
     assert request_checker.feed(block, "b") == []
 
 
 def test_the_full_number_of_lines_is_fine(small):
     small(checker, max_requests_per_job=4)
-    assert RequestChecker().feed(LineBlock([LINE] * 4, 1, 0), "a") == []
+    assert RequestChecker().feed(LineBlock((LINE + b"\n") * 4, 1), "a") == []
 
 
 def test_too_many_bytes_in_one_file(small):
@@ -50,7 +50,7 @@ def test_too_many_bytes_in_one_file(small):
 def test_file_limits_can_be_left_to_others(small):
     small(checker, max_requests_per_job=2, max_input_file_bytes=10)
     options = checker.CheckOptions(file_limits=False)
-    assert RequestChecker(options).feed(LineBlock([LINE] * 4, 1, 0), "a") == []
+    assert RequestChecker(options).feed(LineBlock((LINE + b"\n") * 4, 1), "a") == []
 
 
 def test_a_line_too_long_to_be_read():
