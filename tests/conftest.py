@@ -1,10 +1,13 @@
 """Servers and stores that several suites use."""
 
+import io
 import os
 import socket
+import struct
 import subprocess
 import sys
 import time
+import wave
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -23,6 +26,29 @@ def free_port() -> int:
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def media_bytes() -> dict[str, bytes]:
+    """A small medium of each kind, by its suffix."""
+    from PIL import Image
+
+    made = {
+        "pdf": b"%PDF-1.4\n1 0 obj<<>>endobj\ntrailer<<>>\n%%EOF\n",
+        "mp4": struct.pack(">I", 24) + b"ftypisom\0\0\2\0isomiso2" + bytes(64),
+        "gif": b"GIF89a\1\0\1\0\0\0\0;",
+        "txt": "Grüße\n".encode(),
+    }
+    image = Image.linear_gradient("L").resize((64, 32)).convert("RGB")
+    for suffix, name in (("png", "PNG"), ("jpg", "JPEG"), ("webp", "WEBP")):
+        file = io.BytesIO()
+        image.save(file, name)
+        made[suffix] = file.getvalue()
+    file = io.BytesIO()
+    with wave.open(file, "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", ""))
+        sound.writeframes(bytes(800))
+    return made | {"wav": file.getvalue()}
 
 
 @pytest.fixture(scope="session")

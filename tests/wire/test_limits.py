@@ -8,6 +8,7 @@ from geminate.wire.limits import (
     LIMIT_FACTS,
     LIMITS,
     UNSUPPORTED_FIELDS,
+    limits_of,
     model_warning,
 )
 from geminate.wire.schemas import load_schema
@@ -62,3 +63,16 @@ def test_known_and_tuned_models_raise_no_warning(model):
 def test_a_slip_in_a_models_name_is_guessed():
     assert "did you mean 'gemini-3.5-flash'?" in model_warning("gemini-3.5-flsh")
     assert "did you mean" not in model_warning("something-else-entirely")
+
+
+@pytest.mark.parametrize(
+    "model, images",
+    [
+        ("gemini-3.5-flash", 3000),
+        ("gemini-2.5-flash-image", 3),
+        ("publishers/google/models/gemini-3-pro-image@default", 14),
+        ("projects/1/locations/us-central1/models/2", 3000),
+    ],
+)
+def test_some_models_take_less(model, images):
+    assert limits_of(model).max_images_per_prompt == images

@@ -10,6 +10,7 @@ import click
 from geminate.cli.options import (
     build_options,
     json_option,
+    media_options,
     prompt_options,
     read_spec,
     spec_options,
@@ -22,12 +23,13 @@ from geminate.cli.report import EXIT_SOME_NOT_OK, Report, TerminalProgress, coun
 from geminate.errors import UsageError
 
 if TYPE_CHECKING:
-    from geminate.pipeline.folder import Manifest
+    from geminate.pipeline.folder import Manifest, MediaRecord
 
 
 @click.command()
 @click.argument("prompts", nargs=-1, required=True)
 @spec_options
+@media_options
 @prompt_options
 @build_options
 @click.option("--out", required=True, metavar="DIR|gs://…", help="The run's folder, or where its shards should lie.")
@@ -53,7 +55,7 @@ def build(prompts: tuple[str, ...], out: str, run_path: Path | None, **options: 
             run_path or Path(out),
             take_prompts(prompts, where, options),
             spec,
-            take_build_options(options),
+            take_build_options(options, where),
             notify,
         )
         if remote:
@@ -66,6 +68,8 @@ def built_sentences(run_path: Path, manifest: Manifest) -> list[str]:
     rows, shards = sum(shard.rows for shard in manifest.shards), len(manifest.shards)
     size_bytes = sum(shard.size_bytes for shard in manifest.shards)
     sentences = [f"{counted(rows, 'request')} in {counted(shards, 'shard')}, {size_bytes:,} bytes: {run_path}"]
+    if manifest.media:
+        sentences.append(_media_sentence(manifest.media))
     sentences += manifest.notes
     if manifest.prompts.rejected:
         sentences.append(
@@ -74,7 +78,21 @@ def built_sentences(run_path: Path, manifest: Manifest) -> list[str]:
     return sentences
 
 
+def _media_sentence(media: MediaRecord) -> str:
+    counts = {
+        f"inline, {media.inlined_bytes:,} bytes": media.inlined,
+        f"uploaded, {media.uploaded_bytes:,} bytes": media.uploaded,
+        "in the store already": media.reused,
+        "referred to": media.referred,
+        "scaled down": media.scaled,
+    }
+    said = "; ".join(f"{count:,} {what}" for what, count in counts.items() if count)
+    return f"media: {said or 'none'}"
+
+
 def _report(run_path: Path, manifest: Manifest) -> Report:
+    import msgspec
+
     shards = [{"name": s.name, "rows": s.rows, "size_bytes": s.size_bytes, "sha256": s.sha256} for s in manifest.shards]
     document = {
         "run": str(run_path),
@@ -83,4 +101,6 @@ def _report(run_path: Path, manifest: Manifest) -> Report:
         "rejected": manifest.prompts.rejected,
         "shards": shards,
     }
+    if manifest.media:
+        document["media"] = msgspec.structs.asdict(manifest.media)
     return Report(document, built_sentences(run_path, manifest), EXIT_SOME_NOT_OK if manifest.prompts.rejected else 0)

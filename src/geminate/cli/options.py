@@ -46,6 +46,22 @@ where_options = _together(
     click.option("--buckets", "buckets_path", metavar="DIR", help="A folder that stands in for Cloud Storage."),
 )
 
+media_options = _together(
+    click.option(
+        "--media-column",
+        "media_columns",
+        multiple=True,
+        metavar="COL",
+        help="A column of paths, gs:// URIs or bytes that stands before --prompt; again for several.",
+    ),
+    click.option(
+        "--max-image-edge", type=click.IntRange(min=1), metavar="PIXELS", help="Scale larger images of those down."
+    ),
+    click.option(
+        "--upload", metavar="gs://…", help="Store local media there, once each, instead of having them inline."
+    ),
+)
+
 prompt_options = _together(
     click.option("--key", metavar="COL", help="The column that tells prompts apart.  [default: key, else generated]"),
     click.option("--input-format", metavar="FORMAT", help="The prompts' format, where the name does not tell."),
@@ -132,13 +148,29 @@ def read_spec(options: dict[str, Any]) -> Spec:
     path, model, prompt, system, answer = (
         options.pop(name) for name in ("spec_path", "model", "prompt", "system", "answer_schema")
     )
+    media = _take_media(options)
     if path is not None:
         if any(option is not None for option in (prompt, system, answer, model)):
             raise UsageError("--spec says it all", remedy="leave out --model, --prompt, --system and --answer-schema")
+        if media:
+            remedy = "write {{ COL | part }} among its parts instead of --media-column"
+            raise UsageError("--spec says it all", remedy=remedy)
         return Spec.load(path)
     if model is None or prompt is None:
         raise UsageError("there is no spec", remedy="give --spec FILE, or --model M and --prompt TEXT")
-    return Spec.from_prompt(model, _text(prompt), system=system and _text(system), answer=answer and Path(answer))
+    schema = answer and Path(answer)
+    return Spec.from_prompt(model, _text(prompt), system=system and _text(system), answer=schema, media=media)
+
+
+def _take_media(options: dict[str, Any]) -> dict[str, Any]:
+    """The media's columns, each with its options; where a command has such options, they are taken."""
+    edge = options.pop("max_image_edge", None)
+    columns = options.pop("media_columns", ())
+    if edge and not columns:
+        raise UsageError(
+            "--max-image-edge goes with --media-column", remedy="in a spec, write media: {COL: {max_edge: N}}"
+        )
+    return {column: {"max_edge": edge} if edge else {} for column in columns}
 
 
 def read_answer_spec(options: dict[str, Any]) -> Spec | None:
@@ -206,13 +238,22 @@ def _text(text: str) -> str:
         raise UsageError(f"cannot be read ({error})", where=str(path)) from error
 
 
-def take_build_options(options: dict[str, Any]) -> BuildOptions:
-    """How the run is built; the options are taken out of ``options``."""
+def take_build_options(options: dict[str, Any], where: Where | None) -> BuildOptions:
+    """How the run is built; the options are taken out of ``options``.
+
+    Args:
+        options: The command's options.
+        where: Where media are uploaded to.
+    """
+    from geminate.connect import Where
     from geminate.pipeline.build import BuildOptions
+    from geminate.pipeline.prompt_media import Upload
 
     names = {"key": "key", "shard_rows": "max_rows", "shard_bytes": "max_shard_bytes", "on_reject": "on_reject"}
     given = {field: options.pop(name) for name, field in names.items()}
-    return BuildOptions(**{field: value for field, value in given.items() if value is not None or field == "key"})
+    upload = Upload(options.pop("upload"), where or Where())
+    given = {field: value for field, value in given.items() if value is not None or field == "key"}
+    return BuildOptions(**given, upload=upload)
 
 
 def take_prompts(sources: tuple[str, ...], where: Where | None, options: dict[str, Any]) -> Prompts:

@@ -14,6 +14,7 @@ from geminate.cli.joining import joined_document, joined_sentences, take_output
 from geminate.cli.options import (
     build_options,
     json_option,
+    media_options,
     on_done_option,
     output_options,
     prompt_options,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("prompts", nargs=-1, required=True)
 @spec_options
+@media_options
 @prompt_options
 @build_options
 @submit_options
@@ -86,7 +88,7 @@ def _take_whole_options(run_path: Path, out: str, options: dict[str, Any]) -> Wh
     return WholeOptions(
         run_path,
         out,
-        build=take_build_options(options),
+        build=take_build_options(options, target.where if target else None),
         target=target,
         collect=CollectOptions(options.pop("prefix"), options.pop("keep_response"), output, **take_content(options)),
         submit=take_submit_options(options),

@@ -6,7 +6,7 @@ import secrets
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -22,6 +22,7 @@ from geminate.ledger import LOCK_NAME, Attempt, Ledger, hold_lock
 from geminate.pipeline.folder import (
     MANIFEST_FACT,
     MANIFEST_NAME,
+    MEDIA_NAME,
     REJECT_COLUMN,
     SPEC_NAME,
     VIOLATIONS_NAME,
@@ -35,10 +36,12 @@ from geminate.pipeline.folder import (
 )
 from geminate.pipeline.overlap import iter_ahead
 from geminate.pipeline.progress import Notify, Progress, silent
+from geminate.pipeline.prompt_media import PromptMedia, Upload
 from geminate.pipeline.shard_files import ShardFiles
 from geminate.pipeline.templates import LineGuard, compile_spec, notes_on
 from geminate.stages.keys import KeyColumn, KeyRegister, choose_key, find_duplicate
 from geminate.stages.requests import RequestEncoder
+from geminate.stages.requests.media import MediaColumns
 from geminate.stages.shards import ShardCutter, ShardLimits
 from geminate.stages.specs import Spec
 from geminate.wire.keys import encode_keys
@@ -58,12 +61,14 @@ class BuildOptions:
         max_rows: Request lines a shard.
         max_shard_bytes: Bytes a shard.
         on_reject: Whether a prompt that breaks a rule becomes a ``rejected`` row, or stops the build.
+        upload: Where local media are stored; by default they go inline.
     """
 
     key: str | None = None
     max_rows: int = LIMITS.max_requests_per_job
     max_shard_bytes: int = int(LIMITS.max_input_file_bytes * _BYTES_MARGIN)
     on_reject: Literal["keep", "fail"] = "keep"
+    upload: Upload = field(default_factory=Upload)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +97,9 @@ def build_run(
     key = choose_key(prompts.schema, options.key)
     encoder = compile_spec(spec, key.extend_schema(prompts.schema))
     with _new_folder(run_path) as folder:
+        media = PromptMedia(spec, encoder, options.upload, prompts.locate, folder.emulator_path)
         builder = _Builder(prompts, key, encoder, options, notify)
-        files = builder.write(folder)
+        files = builder.write(folder, media)
         if not builder.rows:
             raise PromptError("there are no prompts", where=", ".join(source.uri for source in prompts.identity))
         spec_file = folder.write_json(SPEC_NAME, spec.to_document())
@@ -108,9 +114,10 @@ def build_run(
             prompts=PromptsRecord(builder.rows, builder.rejected, prompts.selection, sources),
             key=key.name,
             key_generated=key.generated,
-            notes=notes_on(spec),
+            notes=(*notes_on(spec), *media.notes),
             shards=tuple(files.shards),
-            files=(spec_file, violations_file, *files.files),
+            files=(spec_file, violations_file, *_write_objects(folder, media), *files.files),
+            media=media.record,
         )
         written = folder.write_json(MANIFEST_NAME, manifest)
         facts = {"run_id": manifest.run_id, MANIFEST_FACT: written.sha256}
@@ -134,11 +141,12 @@ class _Builder:
         self.rows = 0
         self.rejected = 0
 
-    def write(self, folder: RunFolder) -> ShardFiles:
+    def write(self, folder: RunFolder, media: PromptMedia) -> ShardFiles:
         schema = self._key.extend_schema(self._prompts.schema)
         files = ShardFiles(folder, schema)
         cutter = ShardCutter(ShardLimits(self._options.max_rows, self._options.max_shard_bytes))
-        encoded = iter_ahead(self._iter_encoded(iter_ahead(self._prompts.iter_record_batches())))
+        resolved = media.iter_resolved(iter_ahead(self._prompts.iter_record_batches()))
+        encoded = iter_ahead(self._iter_encoded(resolved))
         with files, (folder.path / VIOLATIONS_NAME).open("wb") as violations:
             for block in encoded:
                 files.write(cutter, block.prompts, block.lines)
@@ -149,15 +157,15 @@ class _Builder:
         self._refuse_duplicates(folder, files.shards)
         return files
 
-    def _iter_encoded(self, record_batches: Iterable[pa.RecordBatch]) -> Iterator[_Encoded]:
-        for record_batch in record_batches:
+    def _iter_encoded(self, resolved: Iterable[tuple[pa.RecordBatch, MediaColumns]]) -> Iterator[_Encoded]:
+        for record_batch, media in resolved:
             first_row = self.rows
             prompts = self._key.extend(record_batch, first_row)
             keys = self._key.texts(prompts)
             if keys.null_count:
                 self._refuse_keyless(first_row + pc.index(pc.is_null(keys), True).as_py())
             self._register.add(keys)
-            block = self._encoder.encode(prompts, encode_keys(keys))
+            block = self._encoder.encode(prompts, encode_keys(keys), media)
             if self._guard:
                 block = self._guard.filter(block)
             violations = [
@@ -201,6 +209,15 @@ class _Builder:
             where=self._where(second),
             remedy="make the keys unique, name another column with --key, or rename the column to have keys generated",
         )
+
+
+def _write_objects(folder: RunFolder, media: PromptMedia) -> list[FileRecord]:
+    """The file that names the media in the store, if any are."""
+    if not media.objects:
+        return []
+    path = folder.path / MEDIA_NAME
+    path.write_bytes(b"".join(msgspec.json.encode(stored) + b"\n" for stored in media.objects))
+    return [FileRecord(MEDIA_NAME, hash_file(path))]
 
 
 def _iter_keys(
@@ -248,7 +265,9 @@ def _new_folder(run_path: Path) -> Iterator[RunFolder]:
         raise AccessError("the folder is not writable", where=str(run_path.parent), remedy="choose another") from error
     with closing(hold_lock(hidden)):
         for stale in hidden.iterdir():
-            if stale.name != LOCK_NAME:
+            if stale.is_dir():
+                shutil.rmtree(stale)
+            elif stale.name != LOCK_NAME:
                 stale.unlink()
         try:
             yield RunFolder(hidden)

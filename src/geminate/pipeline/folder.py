@@ -15,6 +15,7 @@ from geminate.errors import InputError
 MANIFEST_NAME = "manifest.json"
 SPEC_NAME = "spec.json"
 VIOLATIONS_NAME = "violations.jsonl"
+MEDIA_NAME = "media.jsonl"
 EMULATOR_NAME = "emulator"
 MANIFEST_FACT = "manifest_sha256"
 """The ledger's fact that vouches for the manifest, as the manifest does for the other files."""
@@ -60,6 +61,30 @@ class FileRecord(msgspec.Struct, frozen=True):
     sha256: str
 
 
+class MediaRecord(msgspec.Struct, frozen=True):
+    """What became of a run's media.
+
+    Attributes:
+        upload_uri: Where they were stored, None where nothing but the spec says.
+        inlined: How many stand in request lines.
+        inlined_bytes: Their bytes, before base64.
+        referred: How many request lines name, those uploaded not counted.
+        uploaded: How many different ones were stored.
+        uploaded_bytes: Their bytes.
+        reused: How many different ones the store held already.
+        scaled: How many images were made smaller.
+    """
+
+    upload_uri: str | None
+    inlined: int
+    inlined_bytes: int
+    referred: int
+    uploaded: int
+    uploaded_bytes: int
+    reused: int
+    scaled: int
+
+
 class Manifest(msgspec.Struct, frozen=True):
     """What a build made; written last, so that a folder that has it is whole."""
 
@@ -74,6 +99,7 @@ class Manifest(msgspec.Struct, frozen=True):
     notes: tuple[str, ...]
     shards: tuple[ShardRecord, ...]
     files: tuple[FileRecord, ...]
+    media: MediaRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)

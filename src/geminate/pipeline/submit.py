@@ -7,25 +7,23 @@ made once. Where its end is unknown, the job is looked up by that label before a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from geminate.errors import AccessError, InputError, TargetError, TransientError
+from geminate.errors import AccessError, InputError, TransientError
 from geminate.ledger import SETTLED, Attempt, Ledger
 from geminate.pipeline.folder import Manifest, RunFolder
 from geminate.pipeline.patience import call_patiently
 from geminate.pipeline.plan import JobPlan
 from geminate.pipeline.progress import Notify, Progress, silent
-from geminate.ports import Clock, JobService, ObjectInfo, ObjectStore
+from geminate.pipeline.uploads import upload_once
+from geminate.ports import Clock, JobService, ObjectStore
 from geminate.wire.jobs import ATTEMPT_LABEL, JobSettings, decode_job, encode_job, label_filter
 
 DOUBT_GRACE_S = 120.0
 """How long a new job may stay out of a list; an assumption that only the real service can prove."""
 
-_PIECE_BYTES = 4 * 1024 * 1024
 _LOOK_UP_INTERVAL_S = 2.0
 _MAX_POSTS = 3
 
@@ -211,39 +209,3 @@ class Submitter:
 
     def _find_job(self, attempt: Attempt) -> dict[str, Any] | None:
         return next(iter(self.jobs.list(label_filter(ATTEMPT_LABEL, attempt.attempt_id))), None)
-
-
-def upload_once(store: ObjectStore, path: Path, uri: str) -> ObjectInfo:
-    """The object that holds the file's bytes; one that already holds them is taken as it is.
-
-    Raises:
-        TargetError: Another object has that name.
-    """
-    try:
-        return store.write(uri, _iter_pieces(path))
-    except TargetError:
-        info = store.stat(uri)
-        if info is None or not _same_bytes(store, info, path):
-            raise
-        return info
-
-
-def _same_bytes(store: ObjectStore, info: ObjectInfo, path: Path) -> bool:
-    if info.size != path.stat().st_size:
-        return False
-    return _crc32c(store.read(info)) == _crc32c(_iter_pieces(path))
-
-
-def _crc32c(pieces: Iterator[bytes]) -> int:
-    import google_crc32c
-
-    value = 0
-    for piece in pieces:
-        value = google_crc32c.extend(value, piece)
-    return value
-
-
-def _iter_pieces(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while piece := file.read(_PIECE_BYTES):
-            yield piece

@@ -127,6 +127,8 @@ def _refuse_changes(run: Run, prompts: Prompts, spec: Spec, options: BuildOption
         differences.append(f"which prompts are taken ({before_text}, now {now_text})")
     if options.key is not None and options.key != manifest.key:
         differences.append(f"the key, which was {manifest.key!r}")
+    if manifest.media is not None and manifest.media.upload_uri != options.upload.uri:
+        differences.append(f"where media are uploaded to, which was {manifest.media.upload_uri or 'nowhere'}")
     if differences:
         raise TargetError(
             f"a run of something else is there; different now: {'; '.join(differences)}",

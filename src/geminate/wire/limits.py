@@ -41,6 +41,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     max_inline_image_bytes: int
     max_gcs_image_bytes: int
     max_document_bytes: int
+    max_text_bytes: int
     max_images_per_prompt: int
     max_videos_per_prompt: int
     max_labels: int
@@ -79,8 +80,13 @@ class _Keywords(msgspec.Struct):
     keywords: frozenset[str]
 
 
+class _ModelLimits(msgspec.Struct):
+    limits: dict[str, dict[str, int]]
+
+
 class _LimitsFile(msgspec.Struct):
     limits: dict[str, Fact]
+    model_limits: _ModelLimits
     ranges: _Ranges
     unsupported: _Unsupported
     ignored_schema_keywords: _Keywords
@@ -124,6 +130,13 @@ KNOWN_MODELS: Final[dict[str, Model]] = {
     for model_id in page.ids
 }
 """The listed models by id, newest first."""
+
+
+def limits_of(model: str) -> Limits:
+    """The limits that hold for a model; those of any model where nothing is known of it."""
+    bare = bare_model(model)
+    lower = {name: models[bare] for name, models in _FILE.model_limits.limits.items() if bare in models}
+    return msgspec.structs.replace(LIMITS, **lower)
 
 
 def model_warning(model: str) -> str | None:

@@ -14,6 +14,7 @@ from geminate.stages.checks.fields import Node, request_node
 from geminate.stages.requests.cells import JsonReader, Reader, TemplateReader, TextReader
 from geminate.stages.requests.encoder import Leaf, RequestEncoder
 from geminate.stages.requests.faults import TEXT_FIELD, is_checked
+from geminate.stages.requests.media import MediaReader, MediaSlot, describe_misfit, media_column
 from geminate.stages.requests.values import find_wordless, is_string, is_structured
 from geminate.stages.specs import Piece, Slot, Spec, Template, parse_text
 from geminate.stages.specs.suggestions import suggest
@@ -22,6 +23,8 @@ from geminate.stages.specs.suggestions import suggest
 _JSON_KINDS = {"object", "array", "map", "boolean", "integer", "number"}
 _NUMBER_KINDS = {"boolean", "integer", "number"}
 _ANY = Node("any")
+_PART = "part"
+_EXAMPLE_PART = {"fileData": {"fileUri": "gs://bucket/object", "mimeType": "image/png"}}
 
 # The fields that an answer schema can stand in; a request that has one keeps it.
 _ANSWER_FIELDS = ("responseSchema", "responseJsonSchema", "responseFormat")
@@ -53,9 +56,10 @@ def compile_requests(
     compiler.walk(request, request_node(), "", "$.request")
     compiler.write("}\n")
     return RequestEncoder(
-        request,
+        _with_example_parts(request, spec),
         tuple(compiler.free_paths),
         tuple(compiler.columns),
+        tuple(compiler.media.values()),
         tuple(compiler.readers.values()),
         tuple(compiler.fragments),
         tuple(compiler.leaves),
@@ -76,6 +80,26 @@ def _add_answer(spec: Spec, request: dict[str, Any], response_schema: Mapping[st
     return {**request, "generationConfig": {"responseMimeType": "application/json", **settings, **response_schema}}
 
 
+def _with_example_parts(value: Any, spec: Spec) -> Any:
+    """The same with parts where media will be; the defaults of these stand behind, so that they are checked, too."""
+    if isinstance(value, dict):
+        return {name: _with_example_parts(member, spec) for name, member in value.items()}
+    if not isinstance(value, list):
+        return value
+    slots = {at: slot for at, element in enumerate(value) if (slot := _part_slot(element))}
+    elements = [
+        _EXAMPLE_PART if at in slots else _with_example_parts(element, spec) for at, element in enumerate(value)
+    ]
+    defaults = (spec.defaults.get(slot.name) for slot in slots.values())
+    return elements + [default for default in defaults if default is not None]
+
+
+def _part_slot(element: Any) -> Slot | None:
+    pieces = parse_text(element, "") if isinstance(element, str) else ()
+    slot = pieces[0] if len(pieces) == 1 else None
+    return slot if isinstance(slot, Slot) and slot.medium == _PART else None
+
+
 class _Compiler:
     """One walk over a request, and what came of it so far."""
 
@@ -83,7 +107,8 @@ class _Compiler:
         self._spec = spec
         self._schema = schema
         self.fragments: list[str | int] = []
-        self.readers: dict[object, Reader] = {}
+        self.readers: dict[object, Reader | MediaReader] = {}
+        self.media: dict[str, MediaSlot] = {}
         self.leaves: list[Leaf] = []
         self.free_paths: list[str] = []
         self.columns: dict[str, None] = {}
@@ -122,7 +147,10 @@ class _Compiler:
 
     def _walk_text(self, pieces: tuple[Piece, ...], node: Node, field: str, path: str) -> None:
         slot = pieces[0] if len(pieces) == 1 and isinstance(pieces[0], Slot) else None
-        if slot and (slot.as_json or node.kind in _JSON_KINDS):
+        if slot and slot.medium == _PART:
+            self.fragments.append(self._add_part(slot, node, path))
+            return
+        if slot and not slot.medium and (slot.as_json or node.kind in _JSON_KINDS):
             position = self._add_json(slot, node, path)
             self.fragments.append(position)
             if node.kind in _NUMBER_KINDS:
@@ -136,10 +164,38 @@ class _Compiler:
             else:
                 self.fragments.append(part)
         self.write('"')
-        varies = any(isinstance(part, int) for part in parts)
+        varies = any(isinstance(part, int) for part in parts) and not (slot and slot.medium)
         is_filled = field == TEXT_FIELD and any(isinstance(part, str) for part in parts)
         if varies and not is_filled and is_checked(field, node):
             self.leaves.append(Leaf(tuple(parts), field, node, path))
+
+    def _add_part(self, slot: Slot, node: Node, path: str) -> int:
+        if node.name != "Part":
+            raise SpecError(
+                f"'{slot.name} | part' is no part of a content here",
+                where=self._spec.place(path),
+                remedy="let it stand by itself among 'parts', or use '| uri', '| base64' and '| mime'",
+            )
+        return self._add_medium(slot, path)
+
+    def _add_medium(self, slot: Slot, path: str) -> int:
+        """The reader of what becomes of a medium; its slot is known from now on."""
+        place = self._spec.place(path)
+        misfit = describe_misfit(self._find_type(slot, path), several=slot.medium == _PART)
+        if misfit:
+            raise SpecError(f"{slot.name!r} {misfit}", where=place)
+        default = self._spec.defaults.get(slot.name)
+        if default is not None and (slot.medium != _PART or not isinstance(default, dict)):
+            remedy = "give a part, such as {text: (no picture)}, and write '| part'"
+            raise SpecError(f"the default of {slot.name!r} cannot stand for a medium", where=place, remedy=remedy)
+        known = self.media.get(slot.name)
+        wanted = dict(known.wanted) if known else {}
+        wanted[slot.medium] = wanted.get(slot.medium, 0) + 1
+        first_path = known.path if known else path
+        json_default = None if default is None else _json(default)
+        self.media[slot.name] = MediaSlot(slot.name, slot.column, slot.fields, wanted, first_path, json_default)
+        column = media_column(slot.name, slot.medium)
+        return self._add((slot, "medium"), MediaReader(column, is_json=slot.medium == _PART))
 
     def _add_json(self, slot: Slot, node: Node, path: str) -> int:
         data_type = self._type_of(slot, path)
@@ -156,17 +212,31 @@ class _Compiler:
                 self._type_of(Slot(column), path)
             names = self._spec.defaults.keys() & piece.columns
             return self._add(piece, TemplateReader(piece, path, {name: self._spec.defaults[name] for name in names}))
+        if piece.medium:
+            return self._add_medium(piece, path)
         self._type_of(piece, path)
         default = self._spec.defaults.get(piece.name)
         text_default = default if default is None or isinstance(default, str) else _json(default)
         return self._add((piece, "text"), TextReader(piece, path, text_default))
 
-    def _add(self, identity: object, reader: Reader) -> int:
+    def _add(self, identity: object, reader: Reader | MediaReader) -> int:
         self.readers.setdefault(identity, reader)
         return list(self.readers).index(identity)
 
     def _type_of(self, slot: Slot, path: str) -> pa.DataType:
-        """The slot's Arrow type; its column is read from now on."""
+        """The slot's Arrow type, which has a text; its column is read from now on."""
+        data_type = self._find_type(slot, path)
+        wordless = find_wordless(data_type)
+        if wordless is not None:
+            raise SpecError(
+                f"{slot.name!r} holds {wordless}, which has no text",
+                where=self._spec.place(path),
+                remedy="convert it in the prompts; a medium's slot is written {{ … | part }}",
+            )
+        self.columns[slot.column] = None
+        return data_type
+
+    def _find_type(self, slot: Slot, path: str) -> pa.DataType:
         place = self._spec.place(path)
         self._find_column(slot, place)
         data_type = _unwrapped(self._schema.field(slot.column).type)
@@ -176,12 +246,6 @@ class _Compiler:
                 trouble = f"{slot.name!r} asks for {name!r}, which is no field there"
                 raise SpecError(f"{trouble}{suggest(name, known)}", where=place)
             data_type = _unwrapped(data_type.field(name).type)
-        wordless = find_wordless(data_type)
-        if wordless is not None:
-            raise SpecError(
-                f"{slot.name!r} holds {wordless}, which has no text", where=place, remedy="convert it in the prompts"
-            )
-        self.columns[slot.column] = None
         return data_type
 
     def _find_column(self, slot: Slot, place: str) -> None:

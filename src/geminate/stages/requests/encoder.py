@@ -14,6 +14,7 @@ from geminate.stages.checks.fields import Node
 from geminate.stages.requests.cells import Columns, Faults, JsonReader, Reader
 from geminate.stages.requests.escapes import escape_json
 from geminate.stages.requests.faults import find_text_faults, find_value_faults
+from geminate.stages.requests.media import NO_MEDIA, MediaColumns, MediaReader, MediaSlot
 from geminate.stages.requests.values import TEXT, find_rows, unwrap
 from geminate.wire.violations import Violation
 
@@ -67,6 +68,7 @@ class RequestEncoder:
         free_paths: Where cells bring JSON of their own. Where there are any, the lines themselves need a check;
             otherwise lines are right if ``request`` is.
         columns: The prompts' columns that are read.
+        media: The slots whose cells are media; what becomes of them is given to ``encode``.
         readers: One for each different slot or template.
         fragments: JSON text, and positions of readers, that follow the key in a line.
         leaves: What is checked.
@@ -75,11 +77,14 @@ class RequestEncoder:
     request: dict[str, Any] | str
     free_paths: tuple[str, ...]
     columns: tuple[str, ...]
-    readers: tuple[Reader, ...]
+    media: tuple[MediaSlot, ...]
+    readers: tuple[Reader | MediaReader, ...]
     fragments: tuple[str | int, ...]
     leaves: tuple[Leaf, ...]
 
-    def encode(self, record_batch: pa.RecordBatch, wire_keys: pa.StringArray) -> RequestBlock:
+    def encode(
+        self, record_batch: pa.RecordBatch, wire_keys: pa.StringArray, media: MediaColumns = NO_MEDIA
+    ) -> RequestBlock:
         """The record batch's request lines, in its order.
 
         A line is the same bytes whatever record batch its row came in, and those that ``msgspec.json.encode`` makes of
@@ -88,10 +93,12 @@ class RequestEncoder:
         Args:
             record_batch: The prompts.
             wire_keys: Their keys as they travel; a row without one is rejected.
+            media: Their media, if there are slots for any; a row whose media have a fault is rejected.
         """
         keys, faults = _clean(wire_keys.cast(TEXT), "key")
         faults += [(row, _KEYLESS) for row in find_rows(wire_keys.is_null())]
-        columns = {}
+        faults += media.faults
+        columns = dict(media.columns)
         for name in self.columns:
             columns[name], more = _clean(unwrap(record_batch.column(name)), name)
             faults += more
@@ -123,8 +130,7 @@ class RequestEncoder:
             mask[list(rejected)] = True
             keys = pc.if_else(pa.array(mask), _NULL, keys)
         ready = [
-            read if isinstance(reader, JsonReader) else escape_json(read)
-            for reader, read in zip(self.readers, texts, strict=True)
+            read if _is_json(reader) else escape_json(read) for reader, read in zip(self.readers, texts, strict=True)
         ]
         return RequestBlock(_join(('{"key":"', escape_json(keys), *self.fragments), ready), faults)
 
@@ -135,6 +141,10 @@ class RequestEncoder:
                 return find_value_faults(texts[position], leaf.node, leaf.path)
             return find_text_faults(texts[position], leaf.field, leaf.node, leaf.path)
         return find_text_faults(_join(leaf.pieces, texts), leaf.field, leaf.node, leaf.path)
+
+
+def _is_json(reader: Reader | MediaReader) -> bool:
+    return isinstance(reader, JsonReader) or (isinstance(reader, MediaReader) and reader.is_json)
 
 
 def _join(

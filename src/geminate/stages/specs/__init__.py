@@ -1,6 +1,7 @@
 """The spec: the model, the request with its slots, the answer schema."""
 
+from geminate.stages.specs.media import MediaOptions
 from geminate.stages.specs.slots import Piece, Slot, Template, open_environment, parse_text
 from geminate.stages.specs.spec import Spec, load_answer
 
-__all__ = ["Piece", "Slot", "Spec", "Template", "load_answer", "open_environment", "parse_text"]
+__all__ = ["MediaOptions", "Piece", "Slot", "Spec", "Template", "load_answer", "open_environment", "parse_text"]

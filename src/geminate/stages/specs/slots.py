@@ -5,6 +5,8 @@
 ``{{ row.field }}``       a field of a struct column, at any depth
 ``{{ columns["a.b"] }}``  the column of any name, dots included
 ``{{ turns | json }}``    alone in its string: the cell as a JSON value in place of the string
+``{{ photo | part }}``    alone, among a content's parts: the medium that the cell names or holds, as a part
+``{{ photo | mime }}``    its MIME type; in the same way ``base64``, its bytes, and ``uri``, its place
 ``{{ '{{' }}``            two braces, and in the same way any other text
 ========================  =====================================================================================
 
@@ -30,10 +32,11 @@ MAX_TEMPLATE_STEPS = 1_000_000
 _MARKS = re.compile(r"\{\{|\{%|\{#")
 _NAME = r"""(?:(?P<name>\w+(?:[ -]\w+)*)|columns\[(?P<mark>["'])(?P<any>[^"'\\]+)(?P=mark)\])"""
 _TOKEN = re.compile(
-    rf"""\{{\{{\s*(?:{_NAME}(?P<fields>(?:\.\w+)*)\s*(?P<json>\|\s*json\s*)?"""
+    rf"""\{{\{{\s*(?:{_NAME}(?P<fields>(?:\.\w+)*)\s*(?:\|\s*(?P<filter>json|part|base64|mime|uri)\s*)?"""
     r"""|(?P<quote>["'])(?P<text>[^"'\\]*)(?P=quote)\s*)\}\}"""
 )
 _COLUMNS_ITEM = re.compile(r"""\bcolumns\[(["'])([^"'\\]+)\1\]""")
+_ALONE = {"part", "base64"}
 _JINJA_WORDS = {"and", "else", "if", "in", "is", "not", "or"}
 
 
@@ -45,11 +48,14 @@ class Slot:
         column: The column's name.
         fields: The way into its structs.
         as_json: Whether its author asked for a JSON value.
+        medium: What of the medium that the cell is goes there: ``part``, ``base64``, ``mime`` or ``uri``; empty where
+            the cell is no medium.
     """
 
     column: str
     fields: tuple[str, ...] = ()
     as_json: bool = False
+    medium: str = ""
 
     @property
     def name(self) -> str:
@@ -96,13 +102,25 @@ def parse_text(text: str, where: str) -> tuple[Piece, ...]:
         _add(pieces, token["text"] if token["quote"] else _slot(token))
         end = token.end()
     _add(pieces, text[end:])
-    if len(pieces) > 1 and any(isinstance(piece, Slot) and piece.as_json for piece in pieces):
+    if len(pieces) > 1:
+        for piece in pieces:
+            _refuse_inside(piece, where)
+    return tuple(pieces)
+
+
+def _refuse_inside(piece: Piece, where: str) -> None:
+    if isinstance(piece, Slot) and piece.as_json:
         raise SpecError(
             "'| json' makes a value of its own, and here stands inside a text",
             where=where,
             remedy="leave out '| json': in a text, lists and structs are written as JSON anyway",
         )
-    return tuple(pieces)
+    if isinstance(piece, Slot) and piece.medium in _ALONE:
+        raise SpecError(
+            f"'| {piece.medium}' makes a value of its own, and here stands inside a text",
+            where=where,
+            remedy="give it a string of its own",
+        )
 
 
 def _add(pieces: list[Piece], piece: Piece) -> None:
@@ -114,7 +132,9 @@ def _add(pieces: list[Piece], piece: Piece) -> None:
 
 def _slot(token: re.Match[str]) -> Slot:
     column = token["any"] if token["name"] is None else token["name"]
-    return Slot(column, tuple(token["fields"].split(".")[1:]), token["json"] is not None)
+    wanted = token["filter"] or ""
+    as_json = wanted == "json"
+    return Slot(column, tuple(token["fields"].split(".")[1:]), as_json, "" if as_json else wanted)
 
 
 def open_environment() -> minijinja.Environment:

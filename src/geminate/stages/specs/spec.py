@@ -12,11 +12,12 @@ import msgspec
 from geminate.errors import SpecError
 from geminate.stages.checks.fields import Node, request_node
 from geminate.stages.specs.documents import MAX_DEPTH, Document, read_document
+from geminate.stages.specs.media import MediaOptions, read_media_options, refuse_unknown
 from geminate.stages.specs.slots import Piece, Slot, parse_text
 from geminate.stages.specs.suggestions import suggest
 from geminate.wire.answers.sources import read_source
 
-_KEYS = ("model", "request", "answer", "defaults")
+_KEYS = ("model", "request", "answer", "defaults", "media")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Spec:
             were spelled; or one slot, ``{{ column | json }}``, for a column that holds whole requests.
         answer: The answer schema: a mapping, a Pydantic model or another type with a JSON Schema; None for free text.
         defaults: What stands for a null, by the slot's name.
+        media: How media are brought into requests, by the slot's name, as mappings of ``MediaOptions``.
         origin: What errors name as the spec's place. No part of its identity.
         lines: The line of each JSON path in that place, as far as known. No part of its identity either.
 
@@ -40,6 +42,7 @@ class Spec:
     request: dict[str, Any] | str
     answer: Any = None
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    media: Mapping[str, Any] = field(default_factory=dict)
     origin: str = field(default="spec", compare=False, repr=False)
     lines: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
 
@@ -51,6 +54,7 @@ class Spec:
         try:
             object.__setattr__(self, "request", self._read_request())
             object.__setattr__(self, "defaults", self._read_defaults())
+            object.__setattr__(self, "media", self._read_media())
             self._encode()
         except UnicodeEncodeError as error:
             raise SpecError("a text holds half of a surrogate pair", where=self.origin) from error
@@ -80,21 +84,31 @@ class Spec:
         return cls._read(read_document(text, where), where)
 
     @classmethod
-    def from_prompt(cls, model: str, prompt: str, system: str | None = None, answer: Any = None) -> Spec:
-        """The spec of one user turn of one text, and a system instruction.
+    def from_prompt(
+        cls,
+        model: str,
+        prompt: str,
+        system: str | None = None,
+        answer: Any = None,
+        media: Mapping[str, Any] | None = None,
+    ) -> Spec:
+        """The spec of one user turn of media and one text, and a system instruction.
 
         Args:
             model: The model's name.
             prompt: The turn's text, with slots.
             system: The system instruction's text, with slots.
             answer: The answer schema, or the path object of its file.
+            media: The columns of media that stand before the text, in order, each with its options.
         """
         request: dict[str, Any] = {}
         if system is not None:
             request["systemInstruction"] = {"parts": [{"text": system}]}
-        request["contents"] = [{"role": "user", "parts": [{"text": prompt}]}]
-        is_path = hasattr(answer, "__fspath__")
-        return cls(model, request, load_answer(answer) if is_path else answer, origin="prompt")
+        parts = [f'{{{{ columns["{column}"] | part }}}}' for column in media or ()]
+        request["contents"] = [{"role": "user", "parts": [*parts, {"text": prompt}]}]
+        schema = load_answer(answer) if hasattr(answer, "__fspath__") else answer
+        options = {column: setting for column, setting in (media or {}).items() if setting}
+        return cls(model, request, schema, media=options, origin="prompt")
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any], where: str = "spec") -> Spec:
@@ -108,6 +122,8 @@ class Spec:
             document["answer"] = read_source(self.answer, self.place("$.answer"))
         if self.defaults:
             document["defaults"] = dict(sorted(self.defaults.items()))
+        if self.media:
+            document["media"] = dict(sorted(self.media.items()))
         return document
 
     @property
@@ -121,6 +137,10 @@ class Spec:
         return tuple(
             dict.fromkeys(name for _, pieces in self.iter_strings() for piece in pieces for name in _columns(piece))
         )
+
+    def media_options(self, name: str) -> MediaOptions:
+        """How the media of a slot are brought into requests."""
+        return MediaOptions(**self.media.get(name, {}))
 
     def iter_strings(self) -> Iterator[tuple[str, tuple[Piece, ...]]]:
         """The request's strings in document order: the JSON path, from the spec's root, and the pieces."""
@@ -143,7 +163,9 @@ class Spec:
         for name in ("model", "request"):
             if value.get(name) is None:
                 raise SpecError(f"the spec has no {name!r}", where=where, remedy="add it")
-        return cls(**value | {"defaults": value.get("defaults") or {}}, origin=where, lines=document.lines)
+        for name in ("defaults", "media"):
+            value = value | {name: value.get(name) or {}}
+        return cls(**value, origin=where, lines=document.lines)
 
     def _read_request(self) -> dict[str, Any] | str:
         where = self.place("$.request")
@@ -174,6 +196,22 @@ class Spec:
             if value is None:
                 raise SpecError(f"the default of {name!r} is itself null", where=where, remedy="give it a value")
         return defaults
+
+    def _read_media(self) -> dict[str, Any]:
+        where = self.place("$.media")
+        if not isinstance(self.media, Mapping):
+            raise SpecError("what is said of media is no mapping", where=where, remedy="map columns to their options")
+        media: dict[str, Any] = read_source(self.media, where)
+        known = {
+            piece.name
+            for _, pieces in self.iter_strings()
+            for piece in pieces
+            if isinstance(piece, Slot) and piece.medium
+        }
+        refuse_unknown(media, known, where)
+        for name, options in media.items():
+            read_media_options(name, options, where)
+        return media
 
     def _encode(self) -> bytes:
         return msgspec.json.encode(self.to_document())
