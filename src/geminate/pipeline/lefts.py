@@ -14,9 +14,11 @@ from geminate.errors import PromptError
 from geminate.formats.line_files import LineFile
 from geminate.formats.prompts import Prompts, open_prompts
 from geminate.formats.spool import Spool
+from geminate.pipeline.prompt_media import REHEARSED, PromptMedia
 from geminate.pipeline.templates import compile_spec
 from geminate.stages.keys import KEY_COLUMN, KeyColumn, choose_key
-from geminate.stages.requests import RequestEncoder
+from geminate.stages.requests import RequestBlock
+from geminate.stages.requests.media import NO_MEDIA
 from geminate.stages.specs import Spec
 from geminate.wire.canonical import fingerprint
 from geminate.wire.keys import decode_keys, encode_keys
@@ -65,13 +67,16 @@ def open_prompt_side(prompts: Prompts, key_name: str | None, spec: Spec | None) 
     key = choose_key(prompts.schema, key_name)
     schema = key.extend_schema(prompts.schema)
     encoder = compile_spec(spec, schema) if spec else None
+    media = PromptMedia(spec, encoder, REHEARSED, prompts.locate) if spec and encoder else None
 
     def iter_batches() -> Iterator[LeftBatch]:
         row = 0
-        for record_batch in prompts.iter_record_batches():
+        batches = prompts.iter_record_batches()
+        for record_batch, found in media.iter_resolved(batches) if media else ((batch, NO_MEDIA) for batch in batches):
             columns = key.extend(record_batch, row)
             keys = key.texts(columns)
-            yield LeftBatch(columns, keys, encoder and _fingerprints(encoder, columns, keys))
+            prints = _fingerprints(encoder.encode(columns, encode_keys(keys), found)) if encoder else None
+            yield LeftBatch(columns, keys, prints)
             row += record_batch.num_rows
 
     return Left(schema, _distinct(key.name, *KEY_NAMES), encoder is not None, iter_batches)
@@ -145,8 +150,8 @@ def _split_line(line: bytes, where: str) -> tuple[dict[str, Any], msgspec.Raw]:
     return members, request
 
 
-def _fingerprints(encoder: RequestEncoder, columns: pa.RecordBatch, keys: pa.StringArray) -> pa.FixedSizeBinaryArray:
-    lines = encoder.encode(columns, encode_keys(keys)).lines.cast(pa.large_binary()).to_pylist()
+def _fingerprints(block: RequestBlock) -> pa.FixedSizeBinaryArray:
+    lines = block.lines.cast(pa.large_binary()).to_pylist()
     prints = [None if line is None else fingerprint(_split_line(line, "")[1]) for line in lines]
     return pa.array(prints, FINGERPRINT_TYPE)
 

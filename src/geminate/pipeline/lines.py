@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from geminate.formats.prompts import Prompts
 from geminate.pipeline.opening import as_prompts
-from geminate.pipeline.prompt_media import PromptMedia, Upload
+from geminate.pipeline.prompt_media import REHEARSED, PromptMedia, Upload
 from geminate.pipeline.templates import LineGuard, compile_spec
 from geminate.stages.keys import choose_key
 from geminate.stages.requests import RequestBlock
@@ -45,7 +45,7 @@ class RequestLines:
         notes: What the prompts' author should know of the media passed so far, a sentence each.
     """
 
-    def __init__(self, prompts: Prompts, spec: Spec, key: str | None, upload: Upload) -> None:
+    def __init__(self, prompts: Prompts, spec: Spec, key: str | None, upload: Upload = REHEARSED) -> None:
         self._prompts = prompts
         self._spec = spec
         self._upload = upload

@@ -44,11 +44,16 @@ class Upload:
         uri: Below which they get their names, ``gs://bucket/prefix``; None to have them inline, but where the spec says
             otherwise.
         where: What stands behind ``gs://``.
+        is_rehearsed: Whether nothing is stored, and only the names are found.
     """
 
     uri: str | None = None
     where: Where = field(default_factory=Where)
+    is_rehearsed: bool = False
 
+
+REHEARSED = Upload(is_rehearsed=True)
+"""For requests that are looked at and not sent."""
 
 _Pending = Future[Settled] | Settled
 
@@ -146,7 +151,8 @@ class PromptMedia:
         if upload_uri is not None:
             split_gs_uri(upload_uri)
             if self._uploader is None:
-                self._uploader = Uploader(open_store(self._upload.where, emulator_path))
+                rehearsed = self._upload.is_rehearsed
+                self._uploader = Uploader(None if rehearsed else open_store(self._upload.where, emulator_path))
         treatment = Treatment(options, self._limits, upload_uri, self._uploader)
         if treatment.box:
             require_pillow()

@@ -80,10 +80,10 @@ class Uploader:
     Memory is some hundred bytes for each different medium.
 
     Args:
-        store: Where they go.
+        store: Where they go; None to learn their names alone.
     """
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, store: ObjectStore | None) -> None:
         self._store = store
         self._lock = threading.Lock()
         self._objects: dict[str, Future[UploadedObject]] = {}
@@ -116,34 +116,36 @@ class Uploader:
             known.result()
             return uri
         try:
-            reused = self._bring(uri, file, digest)
+            reused = self._store is not None and _bring(self._store, uri, file, digest)
             mine.set_result(UploadedObject(uri, digest.sha256, digest.size_bytes, mime_type, reused))
         except BaseException as error:
             mine.set_exception(error)
             raise
         return uri
 
-    def _bring(self, uri: str, file: BinaryIO, digest: Digest) -> bool:
-        """Whether the object was there before; it is now."""
-        if self._is_there(uri, digest):
-            return True
-        try:
-            self._store.write(uri, _iter_unchanged(file, digest, uri))
-        except TargetError:
-            if not self._is_there(uri, digest):
-                raise
-            return True
-        return False
 
-    def _is_there(self, uri: str, digest: Digest) -> bool:
-        info = self._store.stat(uri)
-        if info is None:
-            return False
-        if not _holds(self._store, info, digest.size_bytes, lambda: digest.crc32c):
-            raise TargetError(
-                "an object is there with other bytes than its name says", where=uri, remedy="name another --upload"
-            )
+def _bring(store: ObjectStore, uri: str, file: BinaryIO, digest: Digest) -> bool:
+    """Whether the object was there before; it is now."""
+    if _is_there(store, uri, digest):
         return True
+    try:
+        store.write(uri, _iter_unchanged(file, digest, uri))
+    except TargetError:
+        if not _is_there(store, uri, digest):
+            raise
+        return True
+    return False
+
+
+def _is_there(store: ObjectStore, uri: str, digest: Digest) -> bool:
+    info = store.stat(uri)
+    if info is None:
+        return False
+    if not _holds(store, info, digest.size_bytes, lambda: digest.crc32c):
+        raise TargetError(
+            "an object is there with other bytes than its name says", where=uri, remedy="name another --upload"
+        )
+    return True
 
 
 def _holds(store: ObjectStore, info: ObjectInfo, size_bytes: int, crc32c: Callable[[], int]) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from geminate.pipeline.collect import CollectOptions, Collector
 from geminate.pipeline.folder import SPEC_NAME, RunFolder, is_run
 from geminate.pipeline.opening import as_prompts
 from geminate.pipeline.outputs import drop
+from geminate.pipeline.prompt_media import REHEARSED, PromptMedia
 from geminate.pipeline.target import settle_target
 from geminate.pipeline.templates import compile_spec
 from geminate.stages.estimates import RequestMeter, Usage, UsageMeter
@@ -44,7 +45,8 @@ def read_history(history: Any, spec: Spec) -> Usage:
         return _measure_run(RunFolder(Path(history)))
     rows = as_prompts(history)
     where = ", ".join(source.uri for source in rows.identity)
-    return _measure_rows(rows.schema, rows.iter_record_batches(), spec, where)
+    joined = _Joined(rows.schema, rows.iter_record_batches(), where, rows.locate)
+    return _measure_rows(joined, spec)
 
 
 def _measure_run(folder: RunFolder) -> Usage:
@@ -54,16 +56,30 @@ def _measure_run(folder: RunFolder) -> Usage:
         with open_outside(where, folder.emulator_path) as outside:
             shards = Collector(folder, folder.read_manifest(), ledger, outside.store, CollectOptions()).shard_joins()
             rows = (record_batch for shard in shards for record_batch in shard.iter_rows(drop, JoinReport()))
-            usage = _measure_rows(shards[0].schema(), rows, spec, str(folder.path))
+            # Which of several files a prompt came from is not kept; media are looked for beside the first one.
+            source = folder.read_manifest().prompts.identity[0].uri
+            joined = _Joined(shards[0].schema(), rows, str(folder.path), lambda row: (source, row))
+            usage = _measure_rows(joined, spec)
     return replace(usage, emulated=where.emulate)
 
 
-def _measure_rows(schema: pa.Schema, rows: Iterable[pa.RecordBatch], spec: Spec, where: str) -> Usage:
+@dataclass(frozen=True, slots=True)
+class _Joined:
+    """Joined rows, what errors call them, and where each was read."""
+
+    schema: pa.Schema
+    rows: Iterable[pa.RecordBatch]
+    where: str
+    locate: Callable[[int], tuple[str, int]]
+
+
+def _measure_rows(joined: _Joined, spec: Spec) -> Usage:
     """What joined rows used: their prompts become requests again, whose estimate is held against it."""
-    prefix = _find_prefix(schema, where)
-    encoder, meter, usage = compile_spec(spec, schema), RequestMeter(spec.model), UsageMeter()
-    for record_batch in rows:
-        lines = encoder.encode(record_batch, pa.array(["history"] * record_batch.num_rows)).lines
+    prefix = _find_prefix(joined.schema, joined.where)
+    encoder, meter, usage = compile_spec(spec, joined.schema), RequestMeter(spec.model), UsageMeter()
+    resolver = PromptMedia(spec, encoder, REHEARSED, joined.locate)
+    for record_batch, media in resolver.iter_resolved(joined.rows):
+        lines = encoder.encode(record_batch, pa.array(["history"] * record_batch.num_rows), media).lines
         prompt = _counts(record_batch, f"{prefix}{_PROMPT_TOKENS}")
         output = np.nan_to_num(_counts(record_batch, f"{prefix}output_tokens"))
         output += np.nan_to_num(_counts(record_batch, f"{prefix}thought_tokens"))
@@ -73,7 +89,7 @@ def _measure_rows(schema: pa.Schema, rows: Iterable[pa.RecordBatch], spec: Spec,
         usage.add(meter.measure(sent).likely_input, prompt[told], output[told], cached[told])
     measured = usage.usage()
     if measured is None:
-        raise InputError("no row tells its usage", where=where, remedy="give rows that have predictions")
+        raise InputError("no row tells its usage", where=joined.where, remedy="give rows that have predictions")
     return measured
 
 
