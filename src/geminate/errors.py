@@ -17,6 +17,9 @@ What befalls one row is never an exception: it is a column of the joined rows or
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 
@@ -92,3 +95,26 @@ class TransientError(GeminateError):
     ) -> None:
         super().__init__(what, where=where, remedy=remedy)
         self.retry_after_s = retry_after_s
+
+
+DISK_FAULTS = {
+    errno.ENOSPC: "no room left on the disk",
+    errno.EDQUOT: "no room left in the quota of the disk",
+    errno.EIO: "the disk did not do as it was told",
+}
+"""What a disk says that may pass: the same work can be done again when there is room, or a disk that works."""
+
+
+@contextmanager
+def room_left(where: str, remedy: str = "make room and run again") -> Iterator[None]:
+    """A block that writes.
+
+    Raises:
+        TransientError: The disk is full, or fails.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in DISK_FAULTS:
+            raise
+        raise TransientError(DISK_FAULTS[error.errno], where=where, remedy=remedy) from error

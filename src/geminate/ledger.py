@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from geminate.errors import GeminateError, InputError, TransientError
+from geminate.errors import GeminateError, InputError
+from geminate.locks import hold_lock, sqlite_errors
 
 LEDGER_NAME = "run.sqlite"
-LOCK_NAME = "run.lock"
 SCHEMA_VERSION = 2
 
 FOLLOWS: Mapping[str, frozenset[str]] = {
@@ -93,7 +94,8 @@ class Attempt:
         body: The create call's body as JSON text.
         job_name: The job's resource name, empty until there is one.
         job: The service's last answer about it, as JSON text.
-        intended_at: When the intent was written down, seconds since the epoch.
+        intended_at: When the intent was written down or its call given up, seconds since the epoch; a job may appear
+            in the service's list for some time after it.
         seen_at: When the service last described the job, seconds since the epoch.
     """
 
@@ -127,9 +129,16 @@ class Ledger:
         path = run_path / LEDGER_NAME
         if not path.is_file():
             raise InputError("this folder is not a run", where=str(run_path), remedy="make one with geminate build")
+        self._path = path
         self._lock = hold_lock(run_path) if lock else None
-        self._db = _open_database(path)
-        version = _migrate(self._db)
+        try:
+            with sqlite_errors(path):
+                self._db = _open_database(path)
+                version = _migrate(self._db)
+        except BaseException:
+            if self._lock is not None:
+                self._lock.close()
+            raise
         if version != SCHEMA_VERSION:
             self.close()
             raise InputError(
@@ -141,13 +150,12 @@ class Ledger:
     @staticmethod
     def create(run_path: Path, facts: Mapping[str, Any], attempts: Iterable[Attempt]) -> None:
         """Nothing; the folder then holds a ledger with these facts and attempts."""
-        db = _open_database(run_path / LEDGER_NAME)
-        with db:
+        path = run_path / LEDGER_NAME
+        with sqlite_errors(path), closing(_open_database(path)) as db, db:
             db.executescript(_SCHEMA)
             db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             db.executemany("INSERT INTO facts VALUES (?, ?)", [(name, json.dumps(v)) for name, v in facts.items()])
             _insert_attempts(db, attempts)
-        db.close()
 
     def __enter__(self) -> Self:
         return self
@@ -169,7 +177,7 @@ class Ledger:
 
     def settle(self, name: str, value: object) -> None:
         """Nothing; the fact is durable. A fact settled before is replaced."""
-        with self._db:
+        with self._transaction():
             self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, json.dumps(value)))
 
     def attempts(self) -> list[Attempt]:
@@ -179,7 +187,7 @@ class Ledger:
 
     def add_attempts(self, attempts: Iterable[Attempt]) -> None:
         """Nothing; the new attempts are durable."""
-        with self._db:
+        with self._transaction():
             _insert_attempts(self._db, attempts)
 
     def advance(self, attempt: Attempt, state: str, *, at: float, note: str = "", **fields: str | float) -> Attempt:
@@ -192,7 +200,7 @@ class Ledger:
             raise GeminateError(f"an attempt cannot go from {attempt.state} to {state}", where=attempt.attempt_id)
         changes = {"state": state, **fields}
         assignments = ", ".join(f"{name} = :{name}" for name in changes)
-        with self._db:
+        with self._transaction():
             changed = self._db.execute(
                 f"UPDATE attempts SET {assignments} WHERE attempt_id = :id AND state = :before",
                 {**changes, "id": attempt.attempt_id, "before": attempt.state},
@@ -207,12 +215,17 @@ class Ledger:
 
     def record_job(self, attempt: Attempt, job: Mapping[str, Any], *, at: float) -> Attempt:
         """The attempt with the service's latest answer about its job."""
-        with self._db:
+        with self._transaction():
             self._db.execute(
                 "UPDATE attempts SET job = ?, seen_at = ? WHERE attempt_id = ?",
                 (json.dumps(job), at, attempt.attempt_id),
             )
         return self._attempt(attempt.attempt_id)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with sqlite_errors(self._path), self._db:
+            yield
 
     def _attempt(self, attempt_id: str) -> Attempt:
         row = self._db.execute(f"SELECT {_COLUMNS} FROM attempts WHERE attempt_id = ?", (attempt_id,)).fetchone()
@@ -247,22 +260,3 @@ def _insert_attempts(db: sqlite3.Connection, attempts: Iterable[Attempt]) -> Non
     marks = ", ".join("?" * len(Attempt.__dataclass_fields__))
     rows = [tuple(getattr(a, name) for name in Attempt.__dataclass_fields__) for a in attempts]
     db.executemany(f"INSERT INTO attempts ({_COLUMNS}) VALUES ({marks})", rows)
-
-
-def hold_lock(run_path: Path) -> sqlite3.Connection:
-    """The lock on a folder, held until it is closed.
-
-    It is an open write transaction of SQLite, which the operating system drops with the process, on every system.
-
-    Raises:
-        TransientError: Another process holds it.
-    """
-    lock = sqlite3.connect(run_path / LOCK_NAME, timeout=0.2, isolation_level=None)
-    try:
-        lock.execute("BEGIN IMMEDIATE")
-    except sqlite3.OperationalError as error:
-        lock.close()
-        raise TransientError(
-            "another process is working on this run", where=str(run_path), remedy="wait for it, or end it"
-        ) from error
-    return lock

@@ -149,3 +149,21 @@ def test_no_error_shows_the_token(service, jobs):
         with pytest.raises(GeminateError) as caught:
             jobs.create({})
         assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize("document", [{}, {"name": 5}, {"name": ""}])
+def test_an_answer_that_is_no_job_is_transient(service, jobs, document):
+    for call in (lambda: jobs.create({}), lambda: jobs.get("n")):
+        service.will(200, document)
+        with pytest.raises(TransientError, match="not a job"):
+            call()
+    service.will(200, {"batchPredictionJobs": [document]})
+    with pytest.raises(TransientError, match="not a job"):
+        list(jobs.list(""))
+
+
+def test_a_list_that_gives_the_same_page_for_ever_is_given_up(service, jobs):
+    for _ in range(2):
+        service.will(200, {"nextPageToken": "t"})
+    with pytest.raises(TransientError, match="does not end"):
+        list(jobs.list(""))

@@ -5,7 +5,7 @@ import stat
 import pytest
 
 from geminate.errors import AccessError, TargetError, TransientError
-from geminate.formats.atomic import check_path, open_atomic, publish_file
+from geminate.formats.atomic import AtomicFiles, check_path, open_atomic, publish_file
 
 
 def test_a_file_appears_when_it_is_whole(tmp_path):
@@ -100,3 +100,28 @@ def test_a_finished_file_can_be_published(tmp_path):
     publish_file(written, path)
     assert path.read_bytes() == b"done"
     assert not written.exists()
+
+
+def test_files_appear_together_and_the_last_one_last(tmp_path, monkeypatch):
+    appeared = []
+    publish = "geminate.formats.atomic.publish_file"
+    monkeypatch.setattr(publish, lambda hidden, path, **_: appeared.append((path.name, hidden.read_bytes())))
+    with AtomicFiles(last=tmp_path / "out") as files:
+        for name in ["a", "out", "b"]:
+            files.open(tmp_path / name).write(name.encode())
+        assert appeared == []
+    assert appeared == [("a", b"a"), ("b", b"b"), ("out", b"out")]
+
+
+def test_files_that_appeared_are_taken_back_if_another_cannot(tmp_path):
+    (tmp_path / "old").write_bytes(b"old")
+    with pytest.raises(TargetError, match="exists already"), AtomicFiles(last=tmp_path / "out") as files:
+        write_while_another_takes_a_name(files, tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"old": b"new", "out": b"theirs"}
+
+
+def write_while_another_takes_a_name(files, folder):
+    files.open(folder / "side")
+    files.open(folder / "old", overwrite=True).write(b"new")
+    files.open(folder / "out")
+    (folder / "out").write_bytes(b"theirs")

@@ -121,7 +121,7 @@ def test_what_a_killed_build_left_is_swept_away(tmp_path):
 
 def test_two_builds_of_one_run_do_not_meet(tmp_path):
     (tmp_path / ".run.partial").mkdir()
-    code = "import sys; from pathlib import Path; from geminate.ledger import hold_lock; "
+    code = "import sys; from pathlib import Path; from geminate.locks import hold_lock; "
     code += "lock = hold_lock(Path(sys.argv[1])); print('held', flush=True); sys.stdin.read()"
     command = [sys.executable, "-c", code, str(tmp_path / ".run.partial")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:

@@ -88,6 +88,31 @@ def test_calls_that_never_get_through_end_and_are_resumed(built, outside, jobs, 
     assert labels(jobs) == ["run1-00000-1", "run1-00001-1"]
 
 
+def test_the_grace_begins_when_a_call_is_given_up_not_when_it_was_begun(built, outside, jobs, clock):
+    class Slow(type(jobs)):
+        def create(self, body):
+            clock.sleep(2 * OPTIONS.doubt_grace_s)
+            return super().create(body)
+
+    slow = Slow()
+    slow.faults = [(True, LOST)]
+    slow.shown_after = {"projects/p/locations/l/batchPredictionJobs/1": 5}
+    submit(built, type(outside)(outside.store, slow), clock)
+    assert labels(slow) == ["run1-00000-1", "run1-00001-1"]
+
+
+def test_an_answer_that_names_no_job_is_doubt(built, outside, jobs, clock):
+    class Mute(type(jobs)):
+        def create(self, body):
+            answer = super().create(body)
+            return {} if self.posts == 1 else answer
+
+    mute = Mute()
+    attempts = submit(built, type(outside)(outside.store, mute), clock)
+    assert labels(mute) == ["run1-00000-1", "run1-00001-1"]
+    assert {attempt.job_name for attempt in attempts} == set(mute.made)
+
+
 @pytest.mark.parametrize("error", [InputError("no such model"), AccessError("no role")])
 def test_a_refusal_ends_at_once_and_can_be_submitted_after_the_remedy(built, outside, jobs, clock, error):
     jobs.faults = [(False, error)]

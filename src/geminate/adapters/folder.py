@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from geminate.errors import AccessError, InputError, TargetError
+from geminate.errors import AccessError, InputError, TargetError, room_left
 from geminate.ports import ObjectInfo
 from geminate.wire.uris import GS_SCHEME, split_gs_uri
 
@@ -26,21 +26,22 @@ class FolderStore:
     def write(self, uri: str, pieces: Iterable[bytes]) -> ObjectInfo:
         """The new object, published with a hard link, which fails where the name is taken."""
         path = self._path(uri)
-        path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            with partial.open("wb") as file:
-                for piece in pieces:
-                    file.write(piece)
-                file.flush()
-                os.fsync(file.fileno())
-            os.link(partial, path)
-        except FileExistsError:
-            raise TargetError("the object exists already", where=uri) from None
-        except PermissionError as error:
-            raise AccessError("not writable", where=uri, remedy=f"check the rights of {error.filename}") from error
-        finally:
-            partial.unlink(missing_ok=True)
+        with room_left(uri):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                with partial.open("wb") as file:
+                    for piece in pieces:
+                        file.write(piece)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.link(partial, path)
+            except FileExistsError:
+                raise TargetError("the object exists already", where=uri) from None
+            except PermissionError as error:
+                raise AccessError("not writable", where=uri, remedy=f"check the rights of {error.filename}") from error
+            finally:
+                partial.unlink(missing_ok=True)
         return self._info(uri, path)
 
     def read(self, info: ObjectInfo, start: int = 0) -> Iterator[bytes]:

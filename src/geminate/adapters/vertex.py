@@ -49,11 +49,11 @@ class VertexJobs:
                     self._credentials.refresh(Request())
             except auth.GoogleAuthError as error:
                 raise _no_credentials(error) from error
-            return self._send(session, "POST", self._collection, json=dict(body))
+            return _checked(self._send(session, "POST", self._collection, json=dict(body)), self._collection)
 
     def get(self, job_name: str) -> dict[str, Any]:
         """The job as it is now."""
-        return self._send(self._session, "GET", job_name)
+        return _checked(self._send(self._session, "GET", job_name), job_name)
 
     def list(self, filter_text: str) -> Iterator[dict[str, Any]]:
         """The jobs that match, newest first, page by page."""
@@ -61,10 +61,14 @@ class VertexJobs:
         while True:
             query = {"filter": filter_text, "pageSize": str(_PAGE_SIZE), "pageToken": token}
             page = self._send(self._session, "GET", self._collection, params=query)
-            yield from page.get("batchPredictionJobs", [])
+            found, last = page.get("batchPredictionJobs", []), token
+            for job in found if isinstance(found, list) else [found]:
+                yield _checked(job, self._collection)
             token = page.get("nextPageToken", "")
             if not token:
                 return
+            if token == last:
+                raise TransientError("the list of jobs does not end", where=self._collection, remedy="try again")
 
     def cancel(self, job_name: str) -> None:
         """Nothing; the service ends the job in its own time."""
@@ -89,6 +93,13 @@ class VertexJobs:
         if not isinstance(document, dict):
             raise TransientError("the answer is not a JSON object", where=url, remedy="try again")
         return document
+
+
+def _checked(job: Any, where: str) -> dict[str, Any]:
+    """The job, if it can be one: a damaged answer must not pass for a job without a name."""
+    if isinstance(job, dict) and job.get("name") and isinstance(job["name"], str):
+        return job
+    raise TransientError("the answer is not a job", where=where, remedy="try again")
 
 
 def _open_session(credentials: Credentials) -> AuthorizedSession:

@@ -7,12 +7,16 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from types import TracebackType
+from typing import BinaryIO, Self
 
-from geminate.errors import AccessError, TargetError, TransientError
+from geminate.errors import AccessError, TargetError, room_left
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+HIDDEN_PREFIX, HIDDEN_SUFFIX = ".geminate-", ".tmp"
+"""What the names of files begin and end with that have not appeared yet; one that stays is what a kill left."""
+
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 
 
@@ -46,34 +50,87 @@ def open_atomic(path: str | Path, *, overwrite: bool = False) -> Iterator[Binary
     Raises:
         TargetError: As ``check_path`` and ``publish_file``.
         AccessError: The folder may not be written.
-        TransientError: The disk is full.
+        TransientError: The disk is full, or fails.
     """
-    path = Path(path)
-    check_path(path, overwrite=overwrite)
-    hidden = path.with_name(f".geminate-{secrets.token_hex(8)}.tmp")
-    try:
-        with room_left(str(path)), _create(hidden, path) as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        publish_file(hidden, path, overwrite=overwrite)
-    finally:
-        hidden.unlink(missing_ok=True)
+    with AtomicFiles() as files:
+        yield files.open(path, overwrite=overwrite)
 
 
-@contextmanager
-def room_left(where: str, remedy: str = "make room and run again") -> Iterator[None]:
-    """A block that writes.
+@dataclass(frozen=True, slots=True)
+class _Hidden:
+    """A file that has not appeared yet."""
 
-    Raises:
-        TransientError: The disk is full.
+    path: Path
+    hidden: Path
+    file: BinaryIO
+    overwrite: bool
+
+
+class AtomicFiles:
+    """Files that appear together when the block ends well, and not before all are on the disk; use it in a ``with``.
+
+    If one cannot appear, those that were new are taken back.
+
+    Args:
+        last: The path of the one that appears after the others, so that whoever sees it sees all.
     """
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in _FULL:
+
+    def __init__(self, last: str | Path | None = None) -> None:
+        self._last = None if last is None else Path(last)
+        self._files: list[_Hidden] = []
+
+    def open(self, path: str | Path, *, overwrite: bool = False) -> BinaryIO:
+        """A new file to write to, as ``open_atomic`` gives."""
+        path = Path(path)
+        check_path(path, overwrite=overwrite)
+        hidden = path.with_name(f"{HIDDEN_PREFIX}{secrets.token_hex(8)}{HIDDEN_SUFFIX}")
+        with room_left(str(path)):
+            file = _create(hidden, path)
+        self._files.append(_Hidden(path, hidden, file, overwrite))
+        return file
+
+    def sync(self) -> dict[Path, os.stat_result]:
+        """What the system knows of each file by the path it will have; all of them are on the disk."""
+        for each in self._files:
+            with room_left(str(each.path)):
+                if not each.file.closed:
+                    each.file.flush()
+                    os.fsync(each.file.fileno())
+                    each.file.close()
+        return {each.path: each.hidden.stat() for each in self._files}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self.sync()
+                self._publish()
+            elif isinstance(error, OSError) and self._files:
+                with room_left(str(self._files[0].path)):
+                    raise error
+        finally:
+            for each in self._files:
+                with suppress(OSError):  # What could not be written is of no use any more.
+                    each.file.close()
+                each.hidden.unlink(missing_ok=True)
+
+    def _publish(self) -> None:
+        new: list[Path] = []
+        try:
+            for each in sorted(self._files, key=lambda each: each.path == self._last):
+                is_new = not os.path.lexists(each.path)
+                with room_left(str(each.path)):
+                    publish_file(each.hidden, each.path, overwrite=each.overwrite)
+                if is_new:
+                    new.append(each.path)
+        except BaseException:
+            for path in new:
+                path.unlink(missing_ok=True)
             raise
-        raise TransientError("no room left on the disk", where=where, remedy=remedy) from error
 
 
 def publish_file(written: Path, path: Path, *, overwrite: bool = False) -> None:
@@ -86,8 +143,13 @@ def publish_file(written: Path, path: Path, *, overwrite: bool = False) -> None:
         written.replace(path)
     else:
         _publish_new(written, path)
-    with suppress(OSError):  # Not every file system can sync a folder; the file itself is safe.
-        folder = os.open(path.parent, os.O_RDONLY)
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Nothing; the names in the folder are on the disk, where the file system can say so."""
+    with suppress(OSError):  # Not every one can; the files themselves are safe.
+        folder = os.open(path, os.O_RDONLY)
         try:
             os.fsync(folder)
         finally:

@@ -8,8 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from geminate.errors import PromptError
-from geminate.formats.atomic import room_left
+from geminate.errors import PromptError, room_left
 from geminate.formats.json_rows import RowBlock
 from geminate.formats.record_batches import STEP_ROWS
 from geminate.formats.spool import Spool

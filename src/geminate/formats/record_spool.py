@@ -11,7 +11,7 @@ from typing import IO, Self
 
 import pyarrow as pa
 
-from geminate.formats.atomic import room_left
+from geminate.errors import room_left
 
 DEFAULT_MEMORY_BYTES = 128 << 20
 

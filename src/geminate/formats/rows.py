@@ -15,8 +15,8 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from geminate.errors import TargetError
-from geminate.formats.atomic import check_path, open_atomic, room_left
+from geminate.errors import TargetError, room_left
+from geminate.formats.atomic import AtomicFiles, check_path, open_atomic
 from geminate.formats.row_text import encode_csv, encode_json_lines
 from geminate.formats.schemas import conform, plain_schema
 from geminate.formats.suffixes import split_suffixes
@@ -66,6 +66,7 @@ def write_rows(  # noqa: PLR0913 -- the keywords are switches of the caller's, e
     guard_formulas: bool = True,
     output_format: str | None = None,
     stdout: BinaryIO | None = None,
+    files: AtomicFiles | None = None,
 ) -> WrittenRows:
     """What was written. The file appears whole under its name, or not at all.
 
@@ -84,6 +85,7 @@ def write_rows(  # noqa: PLR0913 -- the keywords are switches of the caller's, e
         guard_formulas: Whether CSV text that a spreadsheet would run gets an apostrophe before it.
         output_format: The format, whatever the suffix; for ``-`` by default JSON lines.
         stdout: What ``-`` is, by default the process's standard output.
+        files: Files that this one shall appear together with.
 
     Raises:
         TargetError: As ``check_target``, or a column's type has no place in the format.
@@ -102,7 +104,7 @@ def write_rows(  # noqa: PLR0913 -- the keywords are switches of the caller's, e
             rows += record_batch.num_rows
             yield conform(record_batch, plain)
 
-    with _open_sink(target, stdout, overwrite=overwrite) as sink:
+    with _open_sink(target, stdout, files, overwrite=overwrite) as sink:
         _WRITERS[file_format](iter_plain_batches(), plain, sink, encoding)
     return WrittenRows(str(target), rows, sink.size_bytes)
 
@@ -137,7 +139,12 @@ class _Sink:
 
 
 @contextmanager
-def _open_sink(target: str | Path, stdout: BinaryIO | None, *, overwrite: bool) -> Iterator[_Sink]:
+def _open_sink(
+    target: str | Path, stdout: BinaryIO | None, files: AtomicFiles | None, *, overwrite: bool
+) -> Iterator[_Sink]:
+    if str(target) != STDOUT and files is not None:
+        yield _Sink(files.open(target, overwrite=overwrite))
+        return
     if str(target) != STDOUT:
         with open_atomic(target, overwrite=overwrite) as file:
             yield _Sink(file)

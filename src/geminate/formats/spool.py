@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Iterable
 from pathlib import Path
 
-from geminate.formats.atomic import room_left
+from geminate.errors import room_left
 
 
 class Spool:

@@ -16,9 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 import geminate
-from geminate.errors import AccessError, PromptError, TargetError, UsageError
+from geminate.errors import AccessError, PromptError, TargetError, TransientError, UsageError, room_left
+from geminate.formats.atomic import sync_folder
 from geminate.formats.prompts import Prompts
-from geminate.ledger import LOCK_NAME, Attempt, Ledger, hold_lock
+from geminate.ledger import Attempt, Ledger
+from geminate.locks import LOCK_NAME, hold_lock
 from geminate.pipeline.folder import (
     MANIFEST_FACT,
     MANIFEST_NAME,
@@ -263,7 +265,11 @@ def _new_folder(run_path: Path) -> Iterator[RunFolder]:
         hidden.mkdir(exist_ok=True)
     except PermissionError as error:
         raise AccessError("the folder is not writable", where=str(run_path.parent), remedy="choose another") from error
-    with closing(hold_lock(hidden)):
+    with closing(hold_lock(hidden)), room_left(str(run_path)):
+        if run_path.exists():  # Whoever held the lock before has finished, and the lock may be that of its folder.
+            raise TransientError(
+                "another process made this run meanwhile", where=str(run_path), remedy="run the same command again"
+            )
         for stale in hidden.iterdir():
             if stale.is_dir():
                 shutil.rmtree(stale)
@@ -271,7 +277,9 @@ def _new_folder(run_path: Path) -> Iterator[RunFolder]:
                 stale.unlink()
         try:
             yield RunFolder(hidden)
+            sync_folder(hidden)
             hidden.rename(run_path)
+            sync_folder(run_path.parent)
         except BaseException:
             shutil.rmtree(hidden, ignore_errors=True)
             raise

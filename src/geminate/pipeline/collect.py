@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -14,6 +15,7 @@ from geminate.errors import InputError, UsageError
 from geminate.formats.line_files import LineFile, find_line_files
 from geminate.formats.record_spool import RecordSpool
 from geminate.ledger import OVER, Attempt, Ledger
+from geminate.pipeline.claims import make_claim, sweep_claim
 from geminate.pipeline.folder import REJECT_COLUMN, SPEC_NAME, Manifest, RunFolder, ShardRecord
 from geminate.pipeline.media import open_media_folder, with_media_files
 from geminate.pipeline.outputs import Joined, OnStray, OpenRows, OutputOptions, RowStream, write_joined
@@ -104,8 +106,10 @@ class Collector:
             UsageError: Nothing was submitted, or jobs are still running.
         """
         shards = self.shard_joins()
+        sweep_claim(self.ledger)
         self.options.check(out, shards[0].prompts_schema())
-        return write_joined(self._open_rows(shards), out, self.options.output, notify)
+        publishing = partial(make_claim, self.ledger, self.options.columns)
+        return write_joined(self._open_rows(shards), out, self.options.output, notify, publishing)
 
     def shard_joins(self) -> list[ShardJoin]:
         """The joins of all shards, in order.

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from geminate.errors import InputError
+from geminate.formats.atomic import HIDDEN_PREFIX, HIDDEN_SUFFIX
 
 MANIFEST_NAME = "manifest.json"
 SPEC_NAME = "spec.json"
@@ -120,6 +121,11 @@ class RunFolder:
     def emulator_path(self) -> Path:
         """Where the embedded emulator keeps its jobs and buckets."""
         return self.path / EMULATOR_NAME
+
+    def sweep(self) -> None:
+        """Nothing; what a killed process was writing here is gone. Only who holds the run's lock may ask for it."""
+        for path in self.path.glob(f"{HIDDEN_PREFIX}*{HIDDEN_SUFFIX}"):
+            path.unlink(missing_ok=True)
 
     def read_manifest(self) -> Manifest:
         """The manifest.

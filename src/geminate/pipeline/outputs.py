@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+import os
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 
 import geminate
 from geminate.errors import GeminateError
-from geminate.formats.atomic import open_atomic
+from geminate.formats.atomic import AtomicFiles
 from geminate.formats.rows import STDOUT, check_target, write_rows
 from geminate.pipeline.overlap import iter_ahead
 from geminate.pipeline.progress import Notify, Progress, silent
@@ -101,10 +101,18 @@ class Joined(msgspec.Struct, frozen=True):
         return set(self.outcomes) <= {"ok"} and not self.unreadable and not self.suspects
 
 
+Published = Callable[[Joined, Mapping[Path, os.stat_result]], None]
+"""Is told the counts of an output, and what the system knows of its files, when they are about to appear."""
+
+
 def write_joined(
-    open_rows: OpenRows, out: str | Path, options: OutputOptions | None = None, notify: Notify = silent
+    open_rows: OpenRows,
+    out: str | Path,
+    options: OutputOptions | None = None,
+    notify: Notify = silent,
+    publishing: Published | None = None,
 ) -> Joined:
-    """The output's counts. It appears whole, its side files and manifest with it, or nothing does.
+    """The output's counts. It appears whole, its side files and manifest before it, or nothing does.
 
     Raises:
         GeminateError: The counts do not add up.
@@ -112,23 +120,33 @@ def write_joined(
     """
     options = options or OutputOptions()
     options.check(out)
-    to_stdout = str(out) == STDOUT
-    with nullcontext() if to_stdout else StrayFiles(Path(out), overwrite=options.overwrite) as strays:
-        stream = open_rows(strays.write if strays else drop)
-        written = write_rows(
-            _iter_watched(stream, notify),
-            stream.schema,
-            out,
-            overwrite=options.overwrite,
-            output_format=options.output_format,
-            guard_formulas=options.guard_formulas,
-        )
-    joined = _joined(str(out), written.rows, stream.report)
-    if not to_stdout:
+    if str(out) == STDOUT:
+        return _write_rows(open_rows(drop), out, options, notify)
+    with AtomicFiles(last=out) as files:
+        strays = StrayFiles(files, Path(out), overwrite=options.overwrite)
+        joined = _write_rows(open_rows(strays.write), out, options, notify, files)
         manifest = Path(out).with_name(Path(out).name + MANIFEST_SUFFIX)
-        with open_atomic(manifest, overwrite=True) as file:
-            file.write(msgspec.json.format(msgspec.json.encode(joined), indent=2) + b"\n")
+        document = msgspec.json.format(msgspec.json.encode(joined), indent=2) + b"\n"
+        files.open(manifest, overwrite=True).write(document)
+        if publishing:
+            publishing(joined, files.sync())
+    strays.remove_stale()
     return joined
+
+
+def _write_rows(
+    stream: RowStream, out: str | Path, options: OutputOptions, notify: Notify, files: AtomicFiles | None = None
+) -> Joined:
+    written = write_rows(
+        _iter_watched(stream, notify),
+        stream.schema,
+        out,
+        overwrite=options.overwrite,
+        output_format=options.output_format,
+        guard_formulas=options.guard_formulas,
+        files=files,
+    )
+    return _joined(str(out), written.rows, stream.report)
 
 
 def check_balance(report: JoinReport) -> None:

@@ -47,6 +47,7 @@ def plan_retry(collector: Collector, max_attempts: int) -> Planned:
     Raises:
         UsageError: Jobs are still running, or were never made.
     """
+    collector.folder.sweep()
     attempts: list[Attempt] = []
     files = dict(collector.ledger.facts().get(RETRY_FILES_FACT, {}))
     rows = exhausted = 0

@@ -45,8 +45,13 @@ class ShardFiles:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._disk:
-            self._finish()
+        if kind is None:
+            with self._disk:
+                self._finish()
+        else:
+            self._disk.stop()
+            if self._open is not None:
+                self._open.abandon()
 
     def write(self, cutter: ShardCutter, prompts: pa.RecordBatch, lines: pa.Array) -> None:
         """Nothing; the rows are in the shards that the cutter says."""
@@ -84,6 +89,10 @@ class _Shard:
         self._prompt_count += len(lines)
         self._rows += len(lines) - lines.null_count
 
+    def abandon(self) -> None:
+        self._prompts.close()
+        self._requests.close()
+
     def finish(self) -> tuple[ShardRecord, FileRecord, FileRecord]:
         self._writer.close()
         self._prompts.finish()
@@ -113,9 +122,12 @@ class _Disk:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._thread.shutdown()
+        self.stop()
         for sync in self._syncs:
             sync.result()
+
+    def stop(self) -> None:
+        self._thread.shutdown()
 
     def sync(self, file: FileIO, *, is_last: bool) -> None:
         self._syncs.append(self._thread.submit(_sync, file, is_last=is_last))
@@ -159,6 +171,9 @@ class _HashedFile:
 
     def finish(self) -> None:
         self._disk.sync(self._file, is_last=True)
+
+    def close(self) -> None:
+        self._file.close()
 
     @property
     def sha256(self) -> str:

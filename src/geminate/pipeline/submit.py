@@ -173,11 +173,18 @@ class Submitter:
             self.ledger.advance(attempt, "refused", at=self.clock.now(), note=error.what)
             raise
         except TransientError as error:
-            attempt = self.ledger.advance(attempt, "doubtful", at=self.clock.now(), note=error.what)
+            attempt = self._doubt(attempt, error.what)
             if error.retry_after_s:
                 self.clock.sleep(error.retry_after_s)
             return attempt
+        if not decode_job(job).name:
+            return self._doubt(attempt, "the answer names no job")
         return self._commit(attempt, job)
+
+    def _doubt(self, attempt: Attempt, note: str) -> Attempt:
+        # The grace begins now: a call that was given up late may have made its job a moment ago.
+        now = self.clock.now()
+        return self.ledger.advance(attempt, "doubtful", at=now, note=note, intended_at=now)
 
     def _commit(self, attempt: Attempt, job: dict[str, Any]) -> Attempt:
         now, name = self.clock.now(), decode_job(job).name
@@ -186,7 +193,7 @@ class Submitter:
     def _settle_doubt(self, attempt: Attempt) -> Attempt:
         """The attempt with its job if the service has one by its label; else ready to be posted again."""
         if attempt.state == "intended":
-            attempt = self.ledger.advance(attempt, "doubtful", at=self.clock.now(), note="found begun, without an end")
+            attempt = self._doubt(attempt, "found begun, without an end")
         while True:
             # Without an answer here no call is made again: this raises.
             job = call_patiently(partial(self._find_job, attempt), self.clock)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from geminate.ledger import LEDGER_NAME, LOCK_NAME, Ledger
+from geminate.ledger import LEDGER_NAME, Ledger
+from geminate.locks import LOCK_NAME
 from geminate.pipeline.folder import EMULATOR_NAME, MANIFEST_FACT, MANIFEST_NAME, RETRY_FILES_FACT, RunFolder, hash_file
 
 

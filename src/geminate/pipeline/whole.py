@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import msgspec
-
 from geminate.errors import TargetError
 from geminate.formats.prompts import Prompts
 from geminate.ledger import Ledger
 from geminate.pipeline.build import BuildOptions
+from geminate.pipeline.claims import read_finished
 from geminate.pipeline.collect import CollectOptions
 from geminate.pipeline.folder import SourceRecord
 from geminate.pipeline.outputs import Joined
@@ -20,8 +19,6 @@ from geminate.pipeline.submit import SubmitOptions
 from geminate.pipeline.target import Target, complete_target
 from geminate.stages.specs import Spec
 from geminate.wire.jobs import Job
-
-_FINISHED = "finished"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +71,7 @@ def run_whole(prompts: Prompts, spec: Spec, options: WholeOptions, notify: Notif
     if options.detach:
         return Whole(run, None, run.submit(options.target, notify, options.submit))
     jobs = run.finish(options.target, notify, options.submit)
-    joined = run.collect(options.out, options.collect, notify)
-    with Ledger(options.run_path) as ledger:
-        end = _end(options, len(ledger.attempts()))
-        ledger.settle(_FINISHED, {**end, "joined": msgspec.to_builtins(joined)})
-    return Whole(run, joined, jobs)
+    return Whole(run, run.collect(options.out, options.collect, notify), jobs)
 
 
 def build_whole(prompts: Prompts, spec: Spec, options: WholeOptions, notify: Notify = silent) -> Run:
@@ -98,20 +91,10 @@ def _open_run(prompts: Prompts, spec: Spec, options: WholeOptions) -> Run | None
 
 
 def _read_finished(run: Run, options: WholeOptions) -> Joined | None:
-    """The counts of the output if this run wrote it so, it is still there, and no attempt came after it."""
+    if options.collect.output.overwrite:
+        return None
     with Ledger(run.folder.path, lock=False) as ledger:
-        finished = ledger.facts().get(_FINISHED)
-        end = _end(options, len(ledger.attempts()))
-    if finished is None or options.collect.output.overwrite or not Path(options.out).is_file():
-        return None
-    if any(finished[name] != value for name, value in end.items()):
-        return None
-    return msgspec.convert({**finished["joined"], "out": options.out}, Joined)
-
-
-def _end(options: WholeOptions, attempts: int) -> dict[str, str | int]:
-    """What tells the end of one whole run from that of another."""
-    return {"out": str(Path(options.out).absolute()), "columns": options.collect.columns, "attempts": attempts}
+        return read_finished(ledger, options.out, options.collect.columns)
 
 
 def _refuse_changes(run: Run, prompts: Prompts, spec: Spec, options: BuildOptions) -> None:

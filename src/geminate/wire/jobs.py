@@ -178,13 +178,12 @@ def _check_labels(labels: Mapping[str, str]) -> None:
 
 def decode_job(answer: Mapping[str, Any]) -> Job:
     """The job that the service's JSON describes; what is absent stays unknown."""
-    statistics = answer.get("completionStats") or {}
-    output = answer.get("outputInfo") or {}
+    statistics, output = _mapping(answer, "completionStats"), _mapping(answer, "outputInfo")
     return Job(
         name=str(answer.get("name", "")),
         state=str(answer.get("state", "JOB_STATE_UNSPECIFIED")),
         output_uri=_output_uri(output),
-        error=_error_text(answer.get("error") or {}),
+        error=_error_text(_mapping(answer, "error")),
         successful=_count(statistics, "successfulCount"),
         failed=_count(statistics, "failedCount"),
         incomplete=_count(statistics, "incompleteCount"),
@@ -203,6 +202,11 @@ def _output_uri(output: Mapping[str, Any]) -> str:
     if dataset and table:
         return f"{dataset}.{table}"
     return str(output.get("gcsOutputDirectory") or dataset or "")
+
+
+def _mapping(answer: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = answer.get(name)
+    return value if isinstance(value, Mapping) else {}
 
 
 def _error_text(error: Mapping[str, Any]) -> str:

@@ -1,0 +1,72 @@
+"""The reference run, killed before every call that changes anything, and run again.
+
+After a call and before the next one nothing changes, so each point between two calls is met once. Most calls write to
+files that nobody sees yet; of those only some are met, unless ``GEMINATE_FAULTS=all`` asks for every one.
+"""
+
+import os
+import random
+
+import pytest
+
+PARTS = 6
+ALL = os.environ.get("GEMINATE_FAULTS") == "all"
+PAIRS = 200 if ALL else 24
+EVERY = {"write": 1 if ALL else 8}
+
+
+def kill(world, step, place):
+    ended = world.call(*step.argv, fault={"kind": "kill", "at": [place]})
+    # How often a waiting command asks and notes the answer depends on how fast the emulator is.
+    assert ended.code == -9 or (ended.code == step.code and len(ended.calls) < place), (place, ended)
+    assert set(world.jobs().values()) <= {1}
+    return ended
+
+
+def settle(world, step, ended):
+    if ended.code == -9:
+        ended = world.call(*step.argv)
+    assert ended.code == step.code, ended.err
+    assert world.outcomes() == step.outcomes
+    assert world.jobs() == step.jobs
+    verified = world.call("verify", "rows.parquet.run")
+    assert verified.code == 0, verified.err
+
+
+def test_the_reference_run_is_what_it_should_be(reference):
+    run, retry, again = reference.steps.values()
+    keys = [f"p{n:04}" for n in range(1_000)]
+    assert [key for key, _ in run.outcomes] == [key for key, _ in again.outcomes] == keys
+    assert {outcome for _, outcome in run.outcomes} == {"ok", "failed", "blocked", "rejected"}
+    assert {outcome for _, outcome in again.outcomes} == {"ok", "blocked", "rejected"}
+    assert (len(run.jobs), len(retry.jobs), len(again.jobs)) == (3, 6, 6)
+    assert min(len(step.calls) for step in reference.steps.values()) > 20
+
+
+def places(step):
+    return [place for place, call in enumerate(step.calls, 1) if place % EVERY.get(call, 1) == 0]
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("name", ["run", "retry", "again"])
+def test_killed_before_any_call_a_command_goes_on_and_pays_once(reference, name, part):
+    step = reference.steps[name]
+    for place in places(step)[part::PARTS]:
+        reference.restore(step.before)
+        with reference.service():
+            settle(reference, step, kill(reference, step, place))
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_killed_twice_a_command_goes_on_and_pays_once(reference, part):
+    chance = random.Random(20261122)
+    steps = list(reference.steps.values())
+    weights = [len(step.calls) for step in steps]
+    for number in range(PAIRS):
+        (step,) = chance.choices(steps, weights)
+        first, second = (chance.randint(1, len(step.calls)) for _ in range(2))
+        if number % PARTS == part:
+            reference.restore(step.before)
+            with reference.service():
+                kill(reference, step, first)
+                settle(reference, step, kill(reference, step, second))
