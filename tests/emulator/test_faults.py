@@ -5,7 +5,8 @@ import pytest
 import requests
 
 from geminate.emulator import FAULT_HEADER, EmulatorOptions
-from geminate.emulator.faults import CallFault, Faults, parse_call_fault
+from geminate.emulator.call_faults import CallFault, parse_call_fault
+from geminate.emulator.faults import Faults
 from geminate.errors import UsageError
 
 from .conftest import PARENT, job_body, prompt

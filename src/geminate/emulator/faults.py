@@ -2,9 +2,12 @@
 
 A script is a mapping, or a YAML or JSON file of one::
 
-    http:                                   # calls, each entry used up in turn
+    http:                                   # calls about jobs, each entry used up in turn
       create: [return-503, "return-503; commit", "return-429; retry-after=1; times=2"]
       get: [reset-before, "stall-for-2s"]   # also list, cancel, delete, tables (BigQuery's), any
+    storage:                                # calls about objects: bucket, insert (or the start of an upload), upload,
+      upload: [return-503-after-256K]       # query (how far an upload is), get, read, list, patch, delete, compose, any
+      read: [return-broken-stream, return-corrupted-data, stall-for-2s-after-64K]
     jobs:                                   # the first entry that a new job matches counts
       - {display_name: "*-00001", times: 1, end: FAILED, after: 0.5}
       - {labels: {team: red}, missing: 0.01, doubled: 0.01, orphaned: 0.01, output_files: 3}
@@ -15,13 +18,15 @@ A script is a mapping, or a YAML or JSON file of one::
       - {answer: MAX_TOKENS, keys: "r-0000*", rate: 0.5}
 
 Words for calls: ``return-CODE``, ``reset-before`` and ``reset-after`` the job is made (``return-reset-connection`` is
-the first of these), ``stall-for-Ns``; ``commit`` does the call's work before the fault. They follow Google's storage
-testbench where it has a word. Rates are decided by each row's key, so the same rows fail again the next time.
+the first of these), ``stall-for-Ns``; ``commit`` does the call's work before the fault. For storage also
+``return-CODE-after-NK`` of the body, ``return-broken-stream`` (``-after-NK``) of the answer,
+``return-broken-stream-final-chunk-after-NB`` of the answer that ends an upload, ``return-corrupted-data``,
+``stall-for-Ns-after-NK``. They follow Google's storage testbench where it has a word. Rates are decided by each row's
+key, so the same rows fail again the next time.
 """
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
@@ -31,41 +36,14 @@ from typing import Annotated, Any, Literal
 import msgspec
 import yaml
 
+from geminate.emulator.call_faults import CallFault, no_such_fault, parse_call_fault
 from geminate.emulator.jobs import Job
-from geminate.emulator.statuses import CALL_STATUSES, Status
+from geminate.emulator.statuses import Status
 from geminate.errors import UsageError
 
 FAULT_HEADER = "x-geminate-fault"
 
 Rate = Annotated[float, msgspec.Meta(ge=0, le=1)]
-_WORD = re.compile(
-    r"return-(?P<code>\d{3})|(?P<reset>reset-(?:before|after)|return-reset-connection)|stall-for-(?P<stall>[\d.]+)s"
-)
-
-
-class CallFault(msgspec.Struct, frozen=True):
-    """What one call meets.
-
-    Attributes:
-        code: The HTTP status to answer with.
-        reset: Whether the connection is reset instead of an answer.
-        stall_s: How long the answer is held back.
-        commit: Whether the call's work is done first.
-        retry_after_s: What ``Retry-After`` says.
-        times: How many calls it is for.
-    """
-
-    code: int | None = None
-    reset: bool = False
-    stall_s: float = 0
-    commit: bool = False
-    retry_after_s: int | None = None
-    times: int = 1
-
-    @property
-    def stalls_only(self) -> bool:
-        """Whether the call is answered all the same, only later."""
-        return not self.reset and self.code is None
 
 
 class RowFault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -138,8 +116,14 @@ class JobFault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return named and all(labels.get(key) == value for key, value in self.labels.items())
 
 
+_StorageVerb = Literal[
+    "bucket", "insert", "upload", "query", "get", "read", "list", "patch", "delete", "compose", "any"
+]
+
+
 class _Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     http: dict[Literal["create", "get", "list", "cancel", "delete", "tables", "any"], list[str]] = {}
+    storage: dict[_StorageVerb, list[str]] = {}
     jobs: list[JobFault] = []
     rows: list[RowFault] = []
 
@@ -161,23 +145,35 @@ class Faults:
             self._script = msgspec.convert(read or {}, _Script)
         except (OSError, yaml.YAMLError, msgspec.ValidationError) as error:
             raise UsageError(f"the fault script cannot be used: {error}", where=where) from error
-        self._calls: dict[str, list[CallFault]] = {
-            call: [fault for word in words for fault in _repeat(parse_call_fault(word))]
-            for call, words in self._script.http.items()
+        self._calls: dict[tuple[str, str], list[CallFault]] = {
+            (section, call): [fault for word in words for fault in _repeat(parse_call_fault(word))]
+            for section, calls in (("http", self._script.http), ("storage", self._script.storage))
+            for call, words in calls.items()
         }
+        for fault in (fault for (section, _), faults in self._calls.items() if section == "http" for fault in faults):
+            _check_call_fault(fault)
         self._lock = threading.Lock()
 
     def call_fault(self, call: str, header: str | None) -> CallFault | None:
-        """What this call meets: what its own header says, else the script's next entry for it.
+        """What this call about jobs meets: what its own header says, else the script's next entry for it.
 
         Raises:
             UsageError: The header cannot be read.
         """
-        if header:
-            return parse_call_fault(header)
+        return _check_call_fault(parse_call_fault(header)) if header else self._next("http", call, is_final=True)
+
+    def storage_fault(self, call: str, header: str | None, *, is_final: bool) -> CallFault | None:
+        """The same for a call about objects; ``is_final`` says that it is not one of an upload that goes on.
+
+        Raises:
+            UsageError: The header cannot be read.
+        """
+        return parse_call_fault(header) if header else self._next("storage", call, is_final=is_final)
+
+    def _next(self, section: str, call: str, *, is_final: bool) -> CallFault | None:
         with self._lock:
-            for waiting in (self._calls.get(call), self._calls.get("any")):
-                if waiting:
+            for waiting in (self._calls.get((section, call)), self._calls.get((section, "any"))):
+                if waiting and (is_final or not waiting[0].final_only):
                     return waiting.pop(0)
         return None
 
@@ -196,34 +192,10 @@ class Faults:
         return msgspec.structs.replace(fault, rows=[*fault.rows, *self._script.rows])
 
 
-def parse_call_fault(text: str) -> CallFault:
-    """The fault that a line such as ``return-503; commit; retry-after=2; times=3`` describes.
-
-    Raises:
-        UsageError: It describes none.
-    """
-    word, *settings = (part.strip() for part in text.split(";"))
-    found = _WORD.fullmatch(word)
-    named = dict(setting.partition("=")[::2] for setting in settings)
-    unknown = set(named) - {"commit", "retry-after", "times"} or named.get("commit")
-    if not found or unknown or (found["code"] and int(found["code"]) not in CALL_STATUSES):
-        raise _no_such_fault(text)
-    try:
-        return CallFault(
-            code=int(found["code"]) if found["code"] else None,
-            reset=bool(found["reset"]),
-            stall_s=float(found["stall"] or 0),
-            commit="commit" in named or found["reset"] == "reset-after",
-            retry_after_s=int(named["retry-after"]) if "retry-after" in named else None,
-            times=int(named.get("times", 1)),
-        )
-    except ValueError:
-        raise _no_such_fault(text) from None
-
-
-def _no_such_fault(text: str) -> UsageError:
-    remedy = "say return-CODE, reset-before, reset-after or stall-for-Ns, then ; commit, ; retry-after=N, ; times=N"
-    return UsageError(f"no such fault: {text!r}", where="fault script", remedy=remedy)
+def _check_call_fault(fault: CallFault) -> CallFault:
+    if fault.is_of_streams:
+        raise no_such_fault("a fault of streams, for a call without one")
+    return fault
 
 
 def _repeat(fault: CallFault) -> list[CallFault]:

@@ -18,6 +18,7 @@ from geminate.emulator.jobs import JobStore
 from geminate.emulator.lock import hold_folder
 from geminate.emulator.options import EmulatorOptions
 from geminate.emulator.server import EmulatorServer
+from geminate.emulator.storage import StorageServer
 from geminate.emulator.tables import PATHS, TableApi
 from geminate.emulator.work import Shop
 from geminate.emulator.worker import Worker
@@ -99,6 +100,7 @@ class Emulator:
             about = {
                 "buckets": str(self.buckets.resolve()),
                 "api": "/v1/projects/{p}/locations/{l}/batchPredictionJobs",
+                "storage": "/storage/v1",
             }
             try:
                 self._server = EmulatorServer(
@@ -110,6 +112,7 @@ class Emulator:
                 )
             except OSError as error:
                 raise GeminateError(f"port {self._options.port} cannot be had: {error.strerror}") from error
+            self._server.storage = StorageServer(self.buckets, self._folder / "storage", self._faults)
             self._worker.start()
             self._server.start()
             held.callback(self._server.stop)

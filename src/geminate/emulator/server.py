@@ -16,9 +16,11 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 
 from geminate.emulator.api import Call, match_route
+from geminate.emulator.call_faults import CallFault
 from geminate.emulator.exchange import Answer, HttpReply, HttpRequest
-from geminate.emulator.faults import FAULT_HEADER, CallFault, Faults
+from geminate.emulator.faults import FAULT_HEADER, Faults
 from geminate.emulator.statuses import CALL_STATUSES, ApiError
+from geminate.emulator.storage import StorageServer
 from geminate.errors import UsageError
 
 SERVER_NAME = "geminate-emulator"
@@ -42,6 +44,9 @@ class EmulatorServer(ThreadingHTTPServer):
         faults: What goes wrong before or after that.
         about: More members for the document at ``/``.
         mounts: What answers the calls of other services instead, by what their paths begin with.
+
+    Attributes:
+        storage: What answers calls about buckets and objects, if anything does: their bodies are streamed.
     """
 
     # A connection is closed by its client or by ``stop``; a forgotten emulator must not keep the process alive.
@@ -58,6 +63,7 @@ class EmulatorServer(ThreadingHTTPServer):
         super().__init__((HOST, port), _Handler)
         self.answer = answer
         self.faults = faults
+        self.storage: StorageServer | None = None
         self.about = {"emulator": "geminate", "about": _ABOUT, **about}
         self._mounts = mounts or {}
         self.stopping = threading.Event()
@@ -117,6 +123,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         self._serve()
 
+    def do_PATCH(self) -> None:
+        self._serve()
+
     def do_DELETE(self) -> None:
         self._serve()
 
@@ -127,7 +136,24 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
         """Nothing; the emulator is quiet."""
 
+    def reset(self) -> None:
+        """Nothing; the client sees its connection reset, not closed."""
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close_connection = True
+        # The socket is only gone once nothing refers to it; what the base class flushes afterwards goes nowhere.
+        self.rfile.close()
+        self.wfile.close()
+        self.connection.close()
+        self.wfile = io.BytesIO()
+
+    def wait(self, seconds: float) -> None:
+        """Nothing, after that long, or once the emulator stops."""
+        self.server.stopping.wait(seconds)
+
     def _serve(self) -> None:
+        if self.server.storage and self.server.storage.takes(self.path):
+            self.server.storage.serve(self)
+            return
         try:
             target = urlsplit(self.path)
             mounted = self.server.mounted(target.path)
@@ -153,9 +179,9 @@ class _Handler(BaseHTTPRequestHandler):
         fault = self._fault("tables")
         reply = answer(request) if fault is None or fault.commit or fault.stalls_only else HttpReply()
         if fault is not None:
-            self.server.stopping.wait(fault.stall_s)
+            self.wait(fault.stall_s)
             if fault.reset:
-                self._reset()
+                self.reset()
                 return
             if fault.code is not None:
                 reply = HttpReply.of_json(ApiError(fault.code, *CALL_STATUSES[fault.code]).document(), fault.code)
@@ -176,9 +202,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(200, self.server.answer(call))
             return
         document = self.server.answer(call) if fault.commit else None
-        self.server.stopping.wait(fault.stall_s)
+        self.wait(fault.stall_s)
         if fault.reset:
-            self._reset()
+            self.reset()
         elif fault.code is not None:
             headers = {} if fault.retry_after_s is None else {"Retry-After": str(fault.retry_after_s)}
             self._send(fault.code, ApiError(fault.code, *CALL_STATUSES[fault.code]).document(), headers)
@@ -208,16 +234,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(reply.body)
-
-    def _reset(self) -> None:
-        """Nothing; the client sees its connection reset, not closed."""
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.close_connection = True
-        # The socket is only gone once nothing refers to it; what the base class flushes afterwards goes nowhere.
-        self.rfile.close()
-        self.wfile.close()
-        self.connection.close()
-        self.wfile = io.BytesIO()
 
 
 def _shut(connection: socket.socket) -> None:
