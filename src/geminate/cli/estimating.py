@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -85,6 +84,8 @@ def estimate_document(found: Estimate) -> dict[str, Any]:
 
 def estimate_sentences(found: Estimate) -> list[str]:
     """What a person is told of an estimate."""
+    from geminate.stages.estimates import format_usd
+
     rejected = f"; {counted(found.rejected, 'prompt')} rejected" if found.rejected else ""
     media = "".join(f", {count:,} {kind}" for kind, count in found.media.items())
     sentences = [
@@ -93,18 +94,12 @@ def estimate_sentences(found: Estimate) -> list[str]:
         f"output  {_tokens(found.output_tokens)}, thoughts included",
     ]
     if found.cost_usd is not None and found.prices is not None:
-        low, likely, high = map(dollars, found.cost_usd)
+        low, likely, high = map(format_usd, found.cost_usd)
         sentences.append(f"cost    {likely} likely, {low} to {high}, at batch rates")
         sentences.append(f"prices of {found.prices.date}, {found.prices.source}")
     if found.history_rows:
         sentences.append(f"by the usage of {counted(found.history_rows, 'earlier prediction')}")
     return [*sentences, *found.notes]
-
-
-def dollars(amount: float) -> str:
-    """An amount with as many digits as tell it from nothing."""
-    digits = 2 if amount >= 1 or not amount else 1 - math.floor(math.log10(amount))
-    return f"${amount:,.{digits}f}"
 
 
 def _tokens(tokens: Range) -> str:

@@ -14,6 +14,7 @@ from geminate.errors import UsageError
 if TYPE_CHECKING:
     from geminate.connect import Where
     from geminate.formats.prompts import PromptOptions, Prompts
+    from geminate.pipeline.budget import Budget
     from geminate.pipeline.build import BuildOptions
     from geminate.pipeline.submit import SubmitOptions
     from geminate.pipeline.target import Target
@@ -96,6 +97,11 @@ max_running_option = click.option(
 on_done_option = click.option(
     "--on-done", metavar="COMMAND", help="Run this once all jobs have ended; it gets the counts as JSON on its input."
 )
+history_option = click.option(
+    "--history",
+    metavar="RUN|ROWS",
+    help="A finished run or joined rows, whose usage takes the place of assumptions.",
+)
 submit_options = _together(
     click.option("--staging", metavar="gs://…", help="Below which request lines and predictions lie."),
     click.option("--display-name", metavar="TEXT", help="What the jobs' names begin with.  [default: geminate]"),
@@ -103,14 +109,11 @@ submit_options = _together(
     click.option("--model-parameters", metavar="JSON", help="The jobs' modelParameters; @FILE reads them."),
     max_running_option,
     on_doubt_option,
+    click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD", help="Stop if it may cost more."),
+    click.option("--max-jobs", type=click.IntRange(min=1), metavar="N", help="Stop if it makes more jobs."),
+    history_option,
     click.option("--no-preflight", is_flag=True, help="Do not look at bucket, service and limits beforehand."),
     click.option("--dry-run", is_flag=True, help="Print the create calls' bodies, one a line; send nothing."),
-)
-
-history_option = click.option(
-    "--history",
-    metavar="RUN|ROWS",
-    help="A finished run or joined rows, whose usage takes the place of assumptions.",
 )
 
 output_options = _together(
@@ -273,6 +276,15 @@ def take_target(options: dict[str, Any]) -> Target | None:
     return None if where is None and staging_uri is None else Target(where or Where(), staging_uri)
 
 
+def _take_budget(options: dict[str, Any]) -> Budget | None:
+    from geminate.pipeline.budget import Budget
+
+    max_cost, max_jobs, history = (options.pop(name) for name in ("max_cost", "max_jobs", "history"))
+    if history is not None and max_cost is None:
+        raise UsageError("--history goes with --max-cost")
+    return None if max_cost is None and max_jobs is None else Budget(max_cost, max_jobs, history)
+
+
 def take_submit_options(options: dict[str, Any]) -> SubmitOptions:
     """How jobs are made; the options are taken out of ``options``.
 
@@ -296,6 +308,7 @@ def take_submit_options(options: dict[str, Any]) -> SubmitOptions:
         settings=settings,
         max_running=options.pop("max_running"),
         preflight=not options.pop("no_preflight"),
+        budget=_take_budget(options),
     )
 
 

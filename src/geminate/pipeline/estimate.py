@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from geminate.formats.line_files import find_line_files
+from geminate.ledger import Attempt
 from geminate.pipeline.folder import SPEC_NAME, Manifest, RunFolder
 from geminate.pipeline.lines import RequestLines
 from geminate.pipeline.opening import as_prompts, default_store
@@ -56,25 +57,32 @@ def estimate_lines(lines: RequestLines, model: str, usage: Usage | None = None, 
 
 def estimate_run(folder: RunFolder, manifest: Manifest, history: Any = None, notify: Notify = silent) -> Estimate:
     """What a run's request lines will use and cost, each sent once; ``history`` as for ``estimate``."""
+    return _estimate_files([folder.requests_path(s.name) for s in manifest.shards], folder, manifest, history, notify)
+
+
+def estimate_attempts(
+    folder: RunFolder, manifest: Manifest, attempts: Iterable[Attempt], history: Any, notify: Notify
+) -> Estimate:
+    """What the request lines of a run's attempts will use and cost."""
+    paths = [folder.requests_path(attempt.shard, attempt.number) for attempt in attempts]
+    return _estimate_files(paths, folder, manifest, history, notify)
+
+
+def _estimate_files(
+    paths: Iterable[Path], folder: RunFolder, manifest: Manifest, history: Any, notify: Notify
+) -> Estimate:
+    """What a run's files of request lines will use and cost. Memory is that of a few MiB of lines."""
     usage = None
     if history is not None:
         usage = read_history(history, Spec.from_document(folder.read_json(SPEC_NAME)))
-    paths = [folder.requests_path(shard.name) for shard in manifest.shards]
-    return estimate_files(paths, manifest.model, usage, manifest.prompts.rejected, notify)
-
-
-def estimate_files(
-    paths: Iterable[Path], model: str, usage: Usage | None = None, rejected: int = 0, notify: Notify = silent
-) -> Estimate:
-    """What files of request lines will use and cost. Memory is that of a few MiB of lines."""
-    estimator = Estimator(model, _billing_days(), usage)
+    estimator = Estimator(manifest.model, _billing_days(), usage)
     rows = 0
     for file in find_line_files(map(str, paths), default_store):
         for block in iter_line_blocks(file.iter_pieces()):
             estimator.add(block.lines)
             rows += len(block.lines)
             notify(Progress("estimate", rows, None, "requests"))
-    return estimator.estimate(rejected)
+    return estimator.estimate(manifest.prompts.rejected)
 
 
 def _billing_days() -> tuple[str, str]:

@@ -261,7 +261,12 @@ class Run:
                 yield ledger, settled, outside
 
     def _preflight(self, submitter: Submitter, settled: Target, notify: Notify) -> None:
-        if submitter.options.preflight and any(a.state in UNSENT for a in submitter.ledger.attempts()):
+        attempts = submitter.ledger.attempts()
+        if not any(attempt.state in UNSENT for attempt in attempts):
+            return
+        if submitter.options.budget is not None:
+            submitter.options.budget.check(self.folder, self.manifest, attempts, notify)
+        if submitter.options.preflight:
             where, stager = settled.where, submitter.stager
             locate = partial(locate_bucket, where)
             Preflight(stager.plan, where.location, stager.store, submitter.jobs, locate).check(self._clock, notify)

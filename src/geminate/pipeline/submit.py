@@ -13,6 +13,7 @@ from typing import Any
 
 from geminate.errors import AccessError, InputError, TransientError
 from geminate.ledger import SETTLED, Attempt, Ledger
+from geminate.pipeline.budget import Budget
 from geminate.pipeline.folder import Manifest, RunFolder
 from geminate.pipeline.patience import call_patiently
 from geminate.pipeline.plan import JobPlan
@@ -39,6 +40,7 @@ class SubmitOptions:
         settings: What jobs that are still to be made are called and labelled; None for what was said before.
         max_running: How many jobs of the run may be unfinished at a time; None for all.
         preflight: Whether bucket, service and limits are looked at before the first call.
+        budget: What the run may cost, and how many jobs it may make; None for no limit.
     """
 
     doubt_grace_s: float | None = None
@@ -46,6 +48,7 @@ class SubmitOptions:
     settings: JobSettings | None = None
     max_running: int | None = None
     preflight: bool = True
+    budget: Budget | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -24,6 +25,12 @@ def cost_usd(prices: Sequence[Price], plain: Ranges, audio: Ranges, output: Rang
     """
     ends = [_cost(price, plain, audio, output, cached_share) for price in prices]
     return Range(min(end.low for end in ends), ends[0].likely, max(end.high for end in ends))
+
+
+def format_usd(amount: float) -> str:
+    """An amount with as many digits as tell it from nothing."""
+    digits = 2 if amount >= 1 or not amount else 1 - math.floor(math.log10(amount))
+    return f"${amount:,.{digits}f}"
 
 
 def _cost(price: Price, plain: Ranges, audio: Ranges, output: Ranges, cached_share: float) -> Range:
