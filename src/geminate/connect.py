@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from geminate.errors import AccessError, UsageError
-from geminate.ports import JobService, ObjectStore
+from geminate.ports import JobService, ObjectStore, TableStore
 from geminate.wire.uris import collection_name, service_endpoint
+
+if TYPE_CHECKING:
+    from geminate.adapters.bigquery import BigQueryTables
 
 DEFAULT_LOCATION = "global"
 EMULATED_PROJECT = "emulated"
 EMULATED_STAGING_URI = "gs://geminate-emulator"
+_BIGQUERY_HOST = "BIGQUERY_EMULATOR_HOST"  # Google's own client knows it, too.
 _BUCKETS = "buckets"  # The emulator's name for them, too.
 _SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 
@@ -47,10 +53,11 @@ class Where:
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """The adapters of one run."""
+    """The adapters of one run; that of tables is opened when it is first asked for."""
 
     store: ObjectStore
     jobs: JobService
+    tables: Callable[[], TableStore]
 
 
 @contextmanager
@@ -66,7 +73,7 @@ def open_outside(where: Where, emulator_path: Path) -> Iterator[Outside]:
             where = stack.enter_context(_embedded_emulator(where, emulator_path))
         jobs = _open_jobs(where)
         stack.callback(jobs.close)
-        yield Outside(open_store(where), jobs)
+        yield Outside(open_store(where), jobs, cache(lambda: _closed_by(stack, open_tables(where))))
 
 
 def create_url(where: Where) -> str | None:
@@ -102,6 +109,37 @@ def open_store(where: Where, emulator_path: Path | None = None) -> ObjectStore:
         raise _no_credentials() from error
 
 
+def open_tables(where: Where) -> BigQueryTables:
+    """The store behind ``bq://``: another server where the environment or an endpoint names one, else BigQuery.
+
+    Only BigQuery itself is asked for the Storage Read API, and only if its client is installed.
+
+    Raises:
+        AccessError: There are no usable credentials.
+    """
+    from google.auth.credentials import AnonymousCredentials
+    from google.auth.exceptions import DefaultCredentialsError
+    from google.cloud import bigquery
+
+    from geminate.adapters.bigquery import BigQueryTables, open_read_client
+
+    endpoint = os.environ.get(_BIGQUERY_HOST) or where.endpoint
+    if endpoint is not None:
+        project = where.project or EMULATED_PROJECT
+        options = {"api_endpoint": endpoint}
+        return BigQueryTables(bigquery.Client(project, credentials=AnonymousCredentials(), client_options=options))
+    try:
+        client = bigquery.Client(where.project)
+    except (DefaultCredentialsError, OSError) as error:
+        raise _no_credentials() from error
+    return BigQueryTables(client, open_read_client(client))
+
+
+def _closed_by(stack: ExitStack, tables: BigQueryTables) -> BigQueryTables:
+    stack.callback(tables.close)
+    return tables
+
+
 def locate_bucket(where: Where, bucket_uri: str) -> str | None:
     """The location of a bucket; None where a folder stands in for it, or the caller may not know."""
     if where.emulate or where.buckets_path is not None:
@@ -117,7 +155,12 @@ def locate_bucket(where: Where, bucket_uri: str) -> str | None:
 def _embedded_emulator(where: Where, emulator_path: Path) -> Iterator[Where]:
     from geminate.emulator import Emulator, EmulatorOptions
 
-    with Emulator(emulator_path, EmulatorOptions(answerer=where.answerer)) as emulator:
+    options = EmulatorOptions(
+        answerer=where.answerer,
+        bigquery_endpoint=os.environ.get(_BIGQUERY_HOST),
+        new_dataset_location=where.location,
+    )
+    with Emulator(emulator_path, options) as emulator:
         yield Where(
             project=where.project or EMULATED_PROJECT,
             location=where.location,

@@ -52,7 +52,7 @@ def test_what_cannot_be_found_is_named_with_what_to_do(put, tmp_path, name, reas
         open_prompts(str(tmp_path / name))
 
 
-@pytest.mark.parametrize("name", ["bq://project.data.table", "s3://bucket/p.jsonl"])
+@pytest.mark.parametrize("name", ["s3://bucket/p.jsonl", "https://example.invalid/p.jsonl"])
 def test_other_schemes_are_no_files(name):
     with pytest.raises(UsageError, match="not read from there"):
         open_prompts(name)

@@ -1,5 +1,6 @@
 import json
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -97,7 +98,7 @@ def test_the_grace_begins_when_a_call_is_given_up_not_when_it_was_begun(built, o
     slow = Slow()
     slow.faults = [(True, LOST)]
     slow.shown_after = {"projects/p/locations/l/batchPredictionJobs/1": 5}
-    submit(built, type(outside)(outside.store, slow), clock)
+    submit(built, replace(outside, jobs=slow), clock)
     assert labels(slow) == ["run1-00000-1", "run1-00001-1"]
 
 
@@ -108,7 +109,7 @@ def test_an_answer_that_names_no_job_is_doubt(built, outside, jobs, clock):
             return {} if self.posts == 1 else answer
 
     mute = Mute()
-    attempts = submit(built, type(outside)(outside.store, mute), clock)
+    attempts = submit(built, replace(outside, jobs=mute), clock)
     assert labels(mute) == ["run1-00000-1", "run1-00001-1"]
     assert {attempt.job_name for attempt in attempts} == set(mute.made)
 
@@ -192,7 +193,7 @@ def test_the_intent_is_durable_before_the_call(built, outside, jobs, clock):
             return super().create(body)
 
     watching = Watching()
-    submit(built, type(outside)(outside.store, watching), clock)
+    submit(built, replace(outside, jobs=watching), clock)
     bodies = [{k: v for k, v in job.items() if k not in {"name", "state"}} for job in watching.made.values()]
     assert seen == [("intended", body) for body in bodies]
 

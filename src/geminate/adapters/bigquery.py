@@ -180,6 +180,15 @@ class BigQueryTables:
         return info
 
 
+def open_read_client(client: bigquery.Client) -> Any:
+    """A client of the Storage Read API with the same credentials, None where none is installed."""
+    try:
+        from google.cloud.bigquery_storage import BigQueryReadClient
+    except ImportError:
+        return None
+    return BigQueryReadClient(credentials=client._credentials)  # noqa: SLF001 - Google's client has no other name for them
+
+
 class _Pieces:
     """Bytes of any portions as the file that an upload reads."""
 

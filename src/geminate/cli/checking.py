@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from geminate.cli.options import json_option, run_argument, take_store, where_options
+from geminate.cli.options import json_option, run_argument, take_stores, where_options
 from geminate.cli.report import EXIT_INVALID, Report, TerminalProgress, counted
 
 if TYPE_CHECKING:
@@ -44,10 +44,10 @@ def check(requests: tuple[str, ...], key: str | None, fix: Path | None, advice: 
     from geminate.stages.checks import CheckOptions
 
     as_json = options["as_json"]
-    store = take_store(options)
-    files = find_line_files(name_requests(requests), store)
+    stores = take_stores(options)
+    files = find_line_files(name_requests(requests), stores.objects)
     fixes = _fix(files, fix) if fix else []
-    files = find_line_files([str(fix)], store) if fix else files
+    files = find_line_files([str(fix)], stores.objects) if fix else files
     counts: Counter[str] = Counter()
     with TerminalProgress() as notify:
         wanted = CheckOptions(import_rules=not options.pop("for_bigquery"), advice=advice, key=key)

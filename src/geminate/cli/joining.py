@@ -16,7 +16,7 @@ from geminate.cli.options import (
     spec_options,
     take_content,
     take_prompt_options,
-    take_store,
+    take_stores,
     where_options,
 )
 from geminate.cli.report import EXIT_SOME_NOT_OK, Report, TerminalProgress
@@ -75,14 +75,14 @@ def join(
     names, key, by = ("prefix", "keep_response"), options.pop("key"), options.pop("by")
     kept = {name: options.pop(name) for name in names} | take_content(options)
     settings = JoinSettings(key=key, by=by, prompts=take_prompt_options(options), **kept)
-    output, store = take_output(options), take_store(options)
+    output, stores = take_output(options), take_stores(options)
     output.check(out)
     with TerminalProgress() as notify:
         files = [*predictions, *more]
         source = (
-            open_join(list(inputs), files, spec, settings, store)
+            open_join(list(inputs), files, spec, settings, stores)
             if inputs
-            else open_alone(files, spec, settings, store)
+            else open_alone(files, spec, settings, stores)
         )
         joined = write_joined(source, out, output, notify)
     return _report(joined)

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from geminate.formats.prompts import PromptOptions, Prompts
     from geminate.pipeline.budget import Budget
     from geminate.pipeline.build import BuildOptions
+    from geminate.pipeline.opening import Stores
     from geminate.pipeline.submit import SubmitOptions
     from geminate.pipeline.target import Target
-    from geminate.ports import ObjectStore
     from geminate.stages.specs import Spec
 
 Command = Callable[..., Any]
@@ -261,10 +261,10 @@ def take_build_options(options: dict[str, Any], where: Where | None) -> BuildOpt
 
 def take_prompts(sources: tuple[str, ...], where: Where | None, options: dict[str, Any]) -> Prompts:
     """The prompts of the PROMPTS arguments; their options are taken out of ``options``."""
-    from geminate.connect import Where, open_store
-    from geminate.pipeline.opening import as_prompts
+    from geminate.connect import Where
+    from geminate.pipeline.opening import Stores, as_prompts
 
-    return as_prompts(list(sources), take_prompt_options(options), lambda: open_store(where or Where()))
+    return as_prompts(list(sources), take_prompt_options(options), Stores(where or Where()))
 
 
 def take_target(options: dict[str, Any]) -> Target | None:
@@ -328,9 +328,9 @@ def _json_object(text: str) -> dict[str, Any]:
         raise UsageError(f"not a JSON object ({error})", where="--model-parameters") from error
 
 
-def take_store(options: dict[str, Any]) -> Callable[[], ObjectStore]:
-    """What opens the store behind ``gs://`` URIs; the options are taken out of ``options``."""
-    from geminate.connect import Where, open_store
+def take_stores(options: dict[str, Any]) -> Stores:
+    """What opens the stores behind ``gs://`` and ``bq://`` URIs; the options are taken out of ``options``."""
+    from geminate.connect import Where
+    from geminate.pipeline.opening import Stores
 
-    where = take_where(options) or Where()
-    return lambda: open_store(where)
+    return Stores(take_where(options) or Where())

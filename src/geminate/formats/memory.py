@@ -40,7 +40,7 @@ def open_table(source: Any, spool: Spool) -> pa.Table:
             return _spooled_dataset(source, spool)
         if not hasattr(source, "__len__"):
             reader = pa.RecordBatchReader.from_stream(source)
-            return _spooled(reader.schema, reader, spool)
+            return spool_table(reader.schema, reader, spool)
         table = pa.table(source)
     except (pa.ArrowException, TypeError, ValueError) as error:
         kind = type(source).__name__
@@ -63,7 +63,8 @@ def iter_row_blocks(rows: list[Mapping[str, Any]]) -> Iterator[RowBlock]:
         yield RowBlock(block, range(start + 1, start + 1 + len(block)))
 
 
-def _spooled(schema: pa.Schema, record_batches: Iterable[pa.RecordBatch], spool: Spool) -> pa.Table:
+def spool_table(schema: pa.Schema, record_batches: Iterable[pa.RecordBatch], spool: Spool) -> pa.Table:
+    """The record batches as a table that is mapped from a temporary file."""
     path = spool.path("stream.arrow")
     with room_left(str(path.parent), "set TMPDIR to a larger folder"), pa.ipc.new_stream(str(path), schema) as writer:
         for record_batch in record_batches:
@@ -76,4 +77,4 @@ def _spooled_dataset(dataset: Any, spool: Spool) -> pa.Table:
     first = next(tables, None)
     if first is None:
         raise PromptError("the dataset has no rows", where=MEMORY_NAME)
-    return _spooled(first.schema, chain.from_iterable(table.to_batches() for table in chain([first], tables)), spool)
+    return spool_table(first.schema, chain.from_iterable(table.to_batches() for table in chain([first], tables)), spool)

@@ -18,7 +18,7 @@ from geminate.formats.schemas import conform, unify_schemas
 from geminate.formats.selection import Picker, compile_where, draw, iter_filtered
 from geminate.formats.sources import Outside, SourceIdentity
 from geminate.formats.spool import Spool
-from geminate.ports import ObjectStore
+from geminate.ports import ObjectStore, TableStore
 
 __all__ = ["PromptOptions", "Prompts", "SourceIdentity", "open_prompts"]
 
@@ -28,23 +28,26 @@ def open_prompts(
     *,
     options: PromptOptions | None = None,
     store: ObjectStore | None = None,
+    tables: TableStore | None = None,
     stdin: BinaryIO | None = None,
 ) -> Prompts:
     """The prompts of one or more sources, ready to be read as often as needed.
 
-    A source is a path, a pattern of paths, a ``gs://`` URI, ``-`` for the standard input, or anything that hands out
-    Arrow data: a pyarrow table or reader, a polars or pandas frame, a Hugging Face dataset. Several may be given in a
-    list. A list of mappings is one source too; it is held in memory.
+    A source is a path, a pattern of paths, a ``gs://`` or ``bq://`` URI, ``-`` for the standard input, or anything that
+    hands out Arrow data: a pyarrow table or reader, a polars or pandas frame, a Hugging Face dataset. Several may be
+    given in a list. A list of mappings is one source too; it is held in memory.
 
     A file's format is told by its suffix, its compression by its first bytes. Columns that a source lacks are null, and
     types are widened where nothing is lost. JSON columns are typed over all their rows (see ``shapes``); CSV and TSV
-    columns are text. JSON and CSV files are read through once before this returns; objects and streams are first
-    copied to a temporary file. Memory does not grow with the prompts, but for ``.json`` files and lists of mappings.
+    columns are text. JSON and CSV files are read through once before this returns; objects, streams and BigQuery tables
+    are first copied to a temporary file. Memory does not grow with the prompts, but for ``.json`` files and lists of
+    mappings.
 
     Args:
         sources: Where the prompts are.
         options: Which rows are taken, and in what portions.
         store: What ``gs://`` URIs are read from.
+        tables: What ``bq://`` URIs are read from.
         stdin: What ``-`` is read from, by default the process's standard input.
 
     Raises:
@@ -55,7 +58,7 @@ def open_prompts(
         TransientError: There is no room for a temporary file, or the store did not answer.
     """
     options = options or PromptOptions()
-    outside = Outside(Spool(), store, stdin)
+    outside = Outside(Spool(), store, stdin, tables)
     return Prompts(open_readers(sources, options, outside), options, outside.spool)
 
 

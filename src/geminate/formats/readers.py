@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from geminate.errors import UsageError
-from geminate.formats import arrow, delimited, json_array, jsonl, memory, parquet
+from geminate.formats import arrow, bigquery, delimited, json_array, jsonl, memory, parquet
 from geminate.formats.compression import compression_of, iter_plain
 from geminate.formats.json_rows import RowBlock, iter_typed, observe_blocks
 from geminate.formats.options import PromptOptions
@@ -21,6 +21,7 @@ from geminate.formats.schemas import conform, plain_schema
 from geminate.formats.shapes import Shape
 from geminate.formats.sources import STDIN, Outside, Source, SourceIdentity, iter_sources, measure, read_identity
 from geminate.formats.spool import Spool
+from geminate.wire.uris import BQ_SCHEME
 
 _JSON = {"jsonl": jsonl.iter_row_blocks, "json": json_array.iter_row_blocks}
 _TABLES = {
@@ -65,7 +66,9 @@ def open_readers(sources: Any, options: PromptOptions, outside: Outside) -> list
     finishers: list[Callable[[], Reader]] = []
     has_delimited, tables = False, 0
     for source in _flatten(sources):
-        if isinstance(source, str):
+        if isinstance(source, str) and source.startswith(BQ_SCHEME):
+            finishers.append(partial(_open_bigquery, source, outside))
+        elif isinstance(source, str):
             for file in iter_sources(source, options.input_format, outside):
                 has_delimited |= file.format in delimited.DELIMITERS
                 finishers.append(_open_file(file, shape, options.columns, outside.spool))
@@ -136,6 +139,11 @@ def _table_reader(name: str, table: pa.Table) -> Reader:
         return iter_numbered(table.to_batches())
 
     return Reader(name, schema, iter_parts, partial(_identify_rows, name, schema, iter_parts))
+
+
+def _open_bigquery(uri: str, outside: Outside) -> Reader:
+    table, identity = bigquery.open_table(uri, outside)
+    return replace(_table_reader(uri, table), identify=lambda: identity)
 
 
 def _identify_rows(name: str, schema: pa.Schema, iter_parts: IterParts) -> SourceIdentity:

@@ -17,7 +17,7 @@ from geminate.errors import PromptError, UsageError
 from geminate.formats.readable import readable
 from geminate.formats.spool import Spool
 from geminate.formats.suffixes import COMPRESSIONS, FORMATS, split_suffixes
-from geminate.ports import ObjectInfo, ObjectStore
+from geminate.ports import ObjectInfo, ObjectStore, TableStore
 from geminate.wire.uris import GS_SCHEME
 
 STDIN = "-"
@@ -81,11 +81,13 @@ class Outside:
         spool: Holds the copies.
         store: What ``gs://`` URIs are read from.
         stdin: What ``-`` is read from, None for the process's standard input.
+        tables: What ``bq://`` is read from.
     """
 
     spool: Spool
     store: ObjectStore | None
     stdin: BinaryIO | None
+    tables: TableStore | None = None
 
 
 def iter_sources(name: str, input_format: str | None, outside: Outside) -> Iterator[Source]:
@@ -107,7 +109,9 @@ def iter_sources(name: str, input_format: str | None, outside: Outside) -> Itera
             path = outside.spool.keep(info.uri.rpartition("/")[2], store.read(info))
             yield _source(info.uri, path, file_format, info.crc32c)
     elif "://" in name:
-        raise UsageError("prompts are not read from there", where=name, remedy="copy them to a file or to gs://")
+        raise UsageError(
+            "prompts are not read from there", where=name, remedy="copy them to a file, to gs:// or to bq://"
+        )
     else:
         for path in _iter_paths(name):
             yield _local(path, _format_of(str(path), input_format), outside.spool)

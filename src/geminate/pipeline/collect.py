@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -18,12 +18,13 @@ from geminate.ledger import OVER, Attempt, Ledger
 from geminate.pipeline.claims import make_claim, sweep_claim
 from geminate.pipeline.folder import REJECT_COLUMN, SPEC_NAME, Manifest, RunFolder, ShardRecord
 from geminate.pipeline.media import open_media_folder, with_media_files
+from geminate.pipeline.opening import DEFAULT_STORES
 from geminate.pipeline.outputs import Joined, OnStray, OpenRows, OutputOptions, RowStream, write_joined
 from geminate.pipeline.predictions import find_predictions, iter_decoded
 from geminate.pipeline.progress import Notify, silent
 from geminate.pipeline.templates import read_answer
 from geminate.pipeline.wait import job_of
-from geminate.ports import ObjectStore
+from geminate.ports import ObjectStore, TableStore
 from geminate.stages.contents import order_contents
 from geminate.stages.join import Joiner, JoinOptions
 from geminate.stages.keys import KeyColumn
@@ -35,6 +36,7 @@ from geminate.wire.answers import AnswerSchema
 from geminate.wire.canonical import fingerprint
 from geminate.wire.lines import iter_line_blocks
 from geminate.wire.tables import DEFAULT_PREFIX, FINGERPRINT_TYPE
+from geminate.wire.uris import BQ_SCHEME
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ class Collector:
     ledger: Ledger
     store: ObjectStore
     options: CollectOptions
+    tables: Callable[[], TableStore] = DEFAULT_STORES.tables
 
     def collect(self, out: str | Path, notify: Notify = silent) -> Joined:
         """The output's counts.
@@ -174,8 +177,10 @@ class ShardJoin:
     def _files(self, attempt: Attempt) -> list[LineFile]:
         if not attempt.job_name:
             return []
+        place = attempt.output_prefix_uri
+        place = place if place.startswith(BQ_SCHEME) else f"{place}/"
         try:
-            return find_predictions([f"{attempt.output_prefix_uri}/"], lambda: self.collector.store)
+            return find_predictions([place], lambda: self.collector.store, self.collector.tables)
         except InputError:
             # A job that failed or expired may have written nothing, and its prompts are missing. One that succeeded
             # has paid output somewhere, which must not be passed off as rows that never came.

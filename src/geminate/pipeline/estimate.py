@@ -13,7 +13,7 @@ from geminate.formats.line_files import find_line_files
 from geminate.ledger import Attempt
 from geminate.pipeline.folder import SPEC_NAME, Manifest, RunFolder
 from geminate.pipeline.lines import RequestLines
-from geminate.pipeline.opening import as_prompts, default_store
+from geminate.pipeline.opening import DEFAULT_STORES, as_prompts
 from geminate.pipeline.progress import Notify, Progress, silent
 from geminate.pipeline.usage import read_history
 from geminate.stages.estimates import Estimate, Estimator, Usage
@@ -77,7 +77,7 @@ def _estimate_files(
         usage = read_history(history, Spec.from_document(folder.read_json(SPEC_NAME)))
     estimator = Estimator(manifest.model, _billing_days(), usage)
     rows = 0
-    for file in find_line_files(map(str, paths), default_store):
+    for file in find_line_files(map(str, paths), DEFAULT_STORES.objects):
         for block in iter_line_blocks(file.iter_pieces()):
             estimator.add(block.lines)
             rows += len(block.lines)

@@ -19,7 +19,7 @@ from geminate.formats.record_spool import RecordSpool
 from geminate.pipeline.joined_rows import JoinedRows
 from geminate.pipeline.lefts import KEY_NAMES, Left, holds_requests, open_prompt_side, open_request_side
 from geminate.pipeline.media import open_media_folder, with_media_files
-from geminate.pipeline.opening import OpenStore, as_prompts, default_store
+from geminate.pipeline.opening import DEFAULT_STORES, Stores, as_prompts
 from geminate.pipeline.outputs import OnStray, OpenRows, RowStream
 from geminate.pipeline.predictions import find_predictions, iter_decoded
 from geminate.pipeline.templates import read_answer
@@ -69,7 +69,7 @@ def join(
 
     Args:
         prompts: A path or URI or several, request lines among them, anything that hands out Arrow data, or mappings.
-        predictions: Files, folders or ``gs://`` prefixes of prediction lines, in either dialect.
+        predictions: Files, folders or ``gs://`` prefixes of prediction lines, in either dialect, or ``bq://`` tables.
         spec: The spec that made the requests. With it predictions without a key find their prompt, and answers are
             held against the answer schema.
         **settings: The fields of ``JoinSettings``.
@@ -91,7 +91,7 @@ def read_predictions(
     """The predictions alone, in file order: their siblings as columns, then what they say.
 
     Args:
-        predictions: Files, folders or ``gs://`` prefixes of prediction lines, in either dialect.
+        predictions: Files, folders or ``gs://`` prefixes of prediction lines, in either dialect, or ``bq://`` tables.
         spec: A spec whose answer schema the answers are held against.
         **settings: The fields of ``JoinSettings``.
 
@@ -108,11 +108,11 @@ def open_join(
     predictions: Sequence[str],
     spec: Spec | None,
     settings: JoinSettings,
-    store: OpenStore = default_store,
+    stores: Stores = DEFAULT_STORES,
 ) -> OpenRows:
     """The joined rows, still to be made; what is wrong before the first row is raised here."""
-    left = _open_left(prompts, spec, settings, store)
-    files = find_predictions(predictions, store)
+    left = _open_left(prompts, spec, settings, stores)
+    files = find_predictions(predictions, stores.objects, stores.tables)
     key_name, files = _find_key(files, left.key_names, settings)
     fingerprints = _wanted_fingerprints(left, key_name, settings)
     reading = ReadOptions(
@@ -127,10 +127,10 @@ def open_join(
 
 
 def open_alone(
-    predictions: Sequence[str], spec: Spec | None, settings: JoinSettings, store: OpenStore = default_store
+    predictions: Sequence[str], spec: Spec | None, settings: JoinSettings, stores: Stores = DEFAULT_STORES
 ) -> OpenRows:
     """The predictions alone, still to be read."""
-    files = find_predictions(predictions, store)
+    files = find_predictions(predictions, stores.objects, stores.tables)
     names = (settings.key,) if settings.key else KEY_NAMES
     key_name, files = _find_key(files, names, settings)
     reading = ReadOptions(
@@ -178,16 +178,16 @@ def _open_lone(files: list[LineFile], options: JoinOptions, on_stray: OnStray) -
     return RowStream(lone.schema, lone.report, iter_rows())
 
 
-def _open_left(prompts: Any, spec: Spec | None, settings: JoinSettings, store: OpenStore) -> Left:
-    files = _request_files(prompts, store)
+def _open_left(prompts: Any, spec: Spec | None, settings: JoinSettings, stores: Stores) -> Left:
+    files = _request_files(prompts, stores)
     if files:
         return open_request_side(files, settings.key)
-    opened = as_prompts(prompts, settings.prompts, store)
+    opened = as_prompts(prompts, settings.prompts, stores)
     tells_prompts_apart = spec is not None and spec.columns and settings.by not in {"key", "column"}
     return open_prompt_side(opened, settings.key, spec if tells_prompts_apart else None)
 
 
-def _request_files(prompts: Any, store: OpenStore) -> list[LineFile]:
+def _request_files(prompts: Any, stores: Stores) -> list[LineFile]:
     """The files where the prompts are request lines, none where they are anything else."""
     names = [prompts] if isinstance(prompts, str | Path) else prompts
     if not isinstance(names, list | tuple) or not all(isinstance(name, str | Path) for name in names):
@@ -196,7 +196,7 @@ def _request_files(prompts: Any, store: OpenStore) -> list[LineFile]:
     if not texts or not all(".jsonl" in name for name in texts):
         return []
     try:
-        files = find_line_files(texts, store)
+        files = find_line_files(texts, stores.objects)
     except InputError:
         return []  # The reader of prompts says better what is missing.
     return files if holds_requests(files[0]) else []

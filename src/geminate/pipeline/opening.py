@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
-from geminate.connect import Where, open_store
+from geminate.connect import Where, open_store, open_tables
 from geminate.formats.prompts import PromptOptions, Prompts, open_prompts
-from geminate.ports import ObjectStore
-from geminate.wire.uris import GS_SCHEME
-
-OpenStore = Callable[[], ObjectStore]
+from geminate.ports import ObjectStore, TableStore
+from geminate.wire.uris import BQ_SCHEME, GS_SCHEME
 
 
-def default_store() -> ObjectStore:
-    """Cloud Storage, with the caller's own credentials."""
-    return open_store(Where())
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """What opens places that are not on this machine, when they are needed; by default with the caller's credentials.
+
+    Attributes:
+        where: Who serves them.
+    """
+
+    where: Where = field(default_factory=Where)
+
+    def objects(self) -> ObjectStore:
+        """The store behind ``gs://``."""
+        return open_store(self.where)
+
+    def tables(self) -> TableStore:
+        """The store behind ``bq://``."""
+        return open_tables(self.where)
 
 
-def as_prompts(prompts: Any, options: PromptOptions | None = None, store: OpenStore = default_store) -> Prompts:
+DEFAULT_STORES = Stores()
+
+
+def as_prompts(prompts: Any, options: PromptOptions | None = None, stores: Stores = DEFAULT_STORES) -> Prompts:
     """The prompts, opened if they are not yet; a store is opened only if they are in one.
 
     Args:
         prompts: Paths or URIs, anything that hands out Arrow data, mappings, or prompts that are open already.
         options: How they are read.
-        store: Opens what ``gs://`` URIs are read from.
+        stores: Opens what ``gs://`` and ``bq://`` URIs are read from.
 
     Raises:
         PromptError: They cannot be read.
@@ -32,5 +47,7 @@ def as_prompts(prompts: Any, options: PromptOptions | None = None, store: OpenSt
     if isinstance(prompts, Prompts):
         return prompts
     names = prompts if isinstance(prompts, list | tuple) else [prompts]
-    remote = any(isinstance(name, str) and name.startswith(GS_SCHEME) for name in names)
-    return open_prompts(prompts, options=options, store=store() if remote else None)
+    uris = [name for name in names if isinstance(name, str)]
+    store = stores.objects() if any(uri.startswith(GS_SCHEME) for uri in uris) else None
+    tables = stores.tables() if any(uri.startswith(BQ_SCHEME) for uri in uris) else None
+    return open_prompts(prompts, options=options, store=store, tables=tables)

@@ -4,26 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+from geminate.errors import UsageError
 from geminate.formats.line_files import LineFile, find_line_files
+from geminate.pipeline.prediction_tables import open_prediction_table
 from geminate.pipeline.workers import DecodeWorkers, count_workers
-from geminate.ports import ObjectStore
+from geminate.ports import ObjectStore, TableStore
 from geminate.stages.predictions import DecodedBlock
 from geminate.stages.reading import ReadOptions
 from geminate.wire.lines import iter_line_blocks
+from geminate.wire.uris import BQ_SCHEME
 
 # What a job writes while it runs; the finished files repeat it (a user's report, 2026-11).
 _UNFINISHED = "incremental_predictions"
 
 
-def find_predictions(names: Iterable[str], store: Callable[[], ObjectStore]) -> list[LineFile]:
-    """The prediction files that the names stand for.
+OpenStore = Callable[[], ObjectStore]
+OpenTables = Callable[[], TableStore]
+
+
+def find_predictions(names: Iterable[str], objects: OpenStore, tables: OpenTables) -> list[LineFile]:
+    """The prediction files, or tables as files of lines, that the names stand for.
 
     What was written while a job ran is left out where its folder holds finished files; where not, it is all there is.
 
     Raises:
         InputError: There are none.
     """
-    files = find_line_files(names, store)
+    files = [
+        file
+        for name in names
+        for file in (
+            [open_prediction_table(name, tables())] if name.startswith(BQ_SCHEME) else find_line_files([name], objects)
+        )
+    ]
+    files = list({file.name: file for file in files}.values())
+    if not files:
+        raise UsageError("no predictions are named")
     finished = [file.name for file in files if _UNFINISHED not in file.name]
     return [file for file in files if not _is_superseded(file.name, finished)]
 

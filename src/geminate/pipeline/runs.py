@@ -206,7 +206,7 @@ class Run:
 
         with self._open(None) as (ledger, _, outside):
             pending = [attempt for attempt in ledger.attempts() if attempt.state not in SETTLED]
-            collector = Collector(self.folder, self.manifest, ledger, outside.store, CollectOptions())
+            collector = Collector(self.folder, self.manifest, ledger, outside.store, CollectOptions(), outside.tables)
             planned = Planned(pending, 0, 0) if pending else plan_retry(collector, max_attempts)
         self.submit(None, notify, options)
         return planned
@@ -239,7 +239,9 @@ class Run:
 
         options = options or CollectOptions()
         with self._open(None) as (ledger, _, outside):
-            return Collector(self.folder, self.manifest, ledger, outside.store, options).collect(out, notify)
+            return Collector(self.folder, self.manifest, ledger, outside.store, options, outside.tables).collect(
+                out, notify
+            )
 
     def _submitter(self, ledger: Ledger, settled: Target, outside: Outside, options: SubmitOptions) -> Submitter:
         if settled.where.is_local and options.doubt_grace_s is None:

@@ -54,7 +54,9 @@ def _measure_run(folder: RunFolder) -> Usage:
     with Ledger(folder.path) as ledger:
         where = settle_target(ledger, None).where
         with open_outside(where, folder.emulator_path) as outside:
-            shards = Collector(folder, folder.read_manifest(), ledger, outside.store, CollectOptions()).shard_joins()
+            shards = Collector(
+                folder, folder.read_manifest(), ledger, outside.store, CollectOptions(), outside.tables
+            ).shard_joins()
             rows = (record_batch for shard in shards for record_batch in shard.iter_rows(drop, JoinReport()))
             # Which of several files a prompt came from is not kept; media are looked for beside the first one.
             source = folder.read_manifest().prompts.identity[0].uri
