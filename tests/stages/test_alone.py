@@ -2,9 +2,12 @@ import json
 
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from geminate.errors import UsageError
 from geminate.formats.record_spool import RecordSpool
+from geminate.stages import predictions
 from geminate.stages.alone import LonePredictions
 from geminate.stages.join import JoinOptions
 from geminate.stages.predictions import iter_prediction_batches
@@ -15,7 +18,11 @@ READING = ReadOptions(with_siblings=True)
 
 
 def line(text, **siblings):
-    response = {"candidates": [{"content": {"parts": [{"text": text}]}, "finishReason": "STOP"}]}
+    response = {
+        "candidates": [{"content": {"parts": [{"text": text}]}, "finishReason": "STOP"}],
+        "modelVersion": "m",
+        "usageMetadata": {"promptTokenCount": 1},
+    }
     return json.dumps({**siblings, "request": {}, "status": "", "response": response}).encode() + b"\n"
 
 
@@ -24,7 +31,7 @@ def read(*files, memory=1 << 20, **how):
     with RecordSpool(memory) as spool:
         alone = LonePredictions(JoinOptions(reading=READING, **how), spool, strays.append)
         for number, data in enumerate(files):
-            pieces = [data[at : at + 300] for at in range(0, len(data), 300)]
+            pieces = [data[at : at + 700] for at in range(0, len(data), 700)]
             for block in iter_prediction_batches(iter_line_blocks(pieces), source=f"f{number}", reading=READING):
                 alone.add_predictions(block)
         table = pa.Table.from_batches(alone.iter_rows(), alone.schema)
@@ -59,6 +66,23 @@ def test_every_line_is_a_row_in_file_order(memory):
 def test_a_sibling_gets_the_type_that_all_its_values_have(values, kind, expected):
     table, _, _ = read(b"".join(line("t", extra=value) for value in values))
     assert (table.column("extra").type, table.column("extra").to_pylist()) == (kind, expected)
+
+
+@settings(max_examples=100)
+@given(
+    st.lists(
+        st.dictionaries(st.sampled_from(["key", "other"]), st.sampled_from(["a", "k:7", 'q"', None, 5]), max_size=2),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_lines_with_only_a_key_are_read_like_all_others(rows):
+    data = b"".join(line("t", **row) for row in rows)
+    table, _, _ = read(data)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(predictions, "read_ordinary", lambda _block, _reading: None)
+        careful, _, _ = read(data)
+    assert table.equals(careful)
 
 
 def test_siblings_that_come_late_are_columns_too():

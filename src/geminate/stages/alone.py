@@ -70,9 +70,9 @@ class LonePredictions:
         self.report.unreadable += len(decoded.unreadable)
         for stray in iter_unreadable(decoded):
             self._on_stray(stray)
-        for siblings in map(_siblings, predictions.column("siblings").to_pylist()):
-            for name, value in siblings.items():
-                self._kinds.setdefault(name, set()).add(_kind(value))
+        for siblings in self._iter_kinds_of_siblings(predictions):
+            for name, kind in siblings.items():
+                self._kinds.setdefault(name, set()).add(kind)
         origin = self._origins.setdefault(Origin(decoded.source, attempt, job), len(self._origins))
         origins = pa.repeat(pa.scalar(origin, pa.int32()), predictions.num_rows)
         self._spool.append(_SLOT, predictions.append_column("origin", origins))
@@ -91,21 +91,39 @@ class LonePredictions:
         """The rows, in the order of the lines; afterwards the report is complete."""
         schema, origins = self.schema, list(self._origins)
         for predictions in self._spool.read(_SLOT):
-            texts = predictions.column("siblings").to_pylist()
-            inputs = self._sibling_columns(list(map(_siblings, texts)), schema)
-            extras = {"duplicates": pa.array(np.zeros(len(texts), np.int32))}
+            extras = {"duplicates": pa.array(np.zeros(predictions.num_rows, np.int32))}
             self._count(predictions)
+            inputs = self._sibling_columns(predictions, schema)
             yield assemble_rows(schema, inputs, predictions, origins, extras)
 
-    def _sibling_columns(self, rows: list[dict[str, Any]], schema: pa.Schema) -> list[pa.Array]:
+    def _iter_kinds_of_siblings(self, predictions: pa.RecordBatch) -> Iterator[dict[str, type]]:
+        """The kinds of the siblings' values; once for all rows that have only a key."""
+        siblings, keys = predictions.column("siblings"), predictions.column("key")
+        key_name = self._options.reading.key_name
+        only_key = pc.and_(pc.is_null(siblings), pc.is_valid(keys))
+        first = pc.index(only_key, True).as_py()
+        for at, text in _iter_valid(siblings):
+            if key_name is not None and 0 <= first < at:
+                yield {key_name: str}
+                first = -1
+            yield {name: _kind(value) for name, value in _siblings(text).items()}
+        if key_name is not None and first >= 0:
+            yield {key_name: str}
+
+    def _sibling_columns(self, predictions: pa.RecordBatch, schema: pa.Schema) -> list[pa.Array]:
+        siblings = predictions.column("siblings")
+        rows = {at: _siblings(text) for at, text in _iter_valid(siblings)}
         columns = []
         for name in self._kinds:
             kind = schema.field(name).type
-            values = [row.get(name) for row in rows]
-            column = pa.array([_text(value) for value in values] if kind == pa.string() else values, kind)
-            columns.append(
-                decode_keys(column) if name == self._options.reading.key_name and kind == pa.string() else column
-            )
+            values: list[Any] = [None] * len(siblings)
+            for at, row in rows.items():
+                value = row.get(name)
+                values[at] = _text(value) if kind == pa.string() else value
+            column = pa.array(values, kind)
+            if name == self._options.reading.key_name and kind == pa.string():
+                column = pc.if_else(pc.is_null(siblings), predictions.column("key"), decode_keys(column))
+            columns.append(column)
         return columns
 
     def _count(self, predictions: pa.RecordBatch) -> None:
@@ -116,6 +134,12 @@ class LonePredictions:
         report.count_repairs(predictions)
         for name in TOKEN_COLUMNS:
             report.tokens[name] += pc.sum(predictions.column(name)).as_py() or 0
+
+
+def _iter_valid(texts: pa.StringArray) -> Iterator[tuple[int, str]]:
+    """Each text and its position, but for nulls."""
+    places = pc.indices_nonzero(pc.is_valid(texts))
+    return zip(places.to_pylist(), texts.take(places).to_pylist(), strict=True)
 
 
 def _siblings(text: str) -> dict[str, Any]:

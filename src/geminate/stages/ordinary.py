@@ -107,7 +107,8 @@ def _decoder(key_name: str | None, *, with_request: bool, only_key: bool) -> Cal
     if key_name is None:
         namespace["key"] = None
     else:
-        fields.append(("key", str | None, None))
+        # A key that is null is a sibling still, which only the careful way can tell from one that is not there.
+        fields.append(("key", str if only_key else str | None, None))
         rename["key"] = key_name
     line = msgspec.defstruct(
         "Line", fields, gc=False, rename=rename, namespace=namespace, forbid_unknown_fields=only_key

@@ -80,8 +80,8 @@ def decoded_schema(
 ) -> pa.Schema:
     """The schema of decoded predictions, before they are matched to prompts.
 
-    ``key`` is as its owner wrote it; ``siblings`` is a JSON object; ``line`` counts from 1 and ``offset`` is the
-    line's first byte in its file.
+    ``key`` is as its owner wrote it. ``siblings`` is a JSON object, and null where the line has none but its key, as
+    text. ``line`` counts from 1, and ``offset`` is the line's first byte in its file.
     """
     fields = [pa.field("key", pa.string())]
     if with_fingerprint:
