@@ -9,6 +9,7 @@ import click
 from geminate.cli.options import (
     history_option,
     json_option,
+    media_options,
     prompt_options,
     read_spec,
     spec_options,
@@ -23,12 +24,13 @@ if TYPE_CHECKING:
     from geminate.pipeline.progress import Notify
     from geminate.stages.estimates import Estimate, Range
 
-_SPEC_OPTIONS = ("spec_path", "model", "prompt", "system", "answer_schema")
+_SPEC_OPTIONS = ("spec_path", "model", "prompt", "system", "answer_schema", "media_columns", "max_image_edge")
 
 
 @click.command()
 @click.argument("run_or_prompts", metavar="RUN|PROMPTS…", nargs=-1, required=True)
 @spec_options
+@media_options
 @prompt_options
 @history_option
 @where_options
@@ -50,7 +52,7 @@ def _estimate_run(names: tuple[str, ...], history: str | None, options: dict[str
 
     if len(names) > 1:
         raise UsageError("a run is estimated by itself", where=" ".join(names), remedy="name one run, or prompts")
-    if any(options[name] is not None for name in _SPEC_OPTIONS):
+    if any(options[name] for name in _SPEC_OPTIONS):
         raise UsageError("a run has its own spec", where=names[0], remedy="leave out the spec's options")
     return Run.open(names[0]).estimate(history, notify)
 

@@ -58,9 +58,6 @@ media_options = _together(
     click.option(
         "--max-image-edge", type=click.IntRange(min=1), metavar="PIXELS", help="Scale larger images of those down."
     ),
-    click.option(
-        "--upload", metavar="gs://…", help="Store local media there, once each, instead of having them inline."
-    ),
 )
 
 prompt_options = _together(
@@ -73,6 +70,9 @@ prompt_options = _together(
     click.option("--where", metavar="EXPR", help="Only prompts for which this SQL expression is true."),
 )
 build_options = _together(
+    click.option(
+        "--upload", metavar="gs://…", help="Store local media there, once each, instead of having them inline."
+    ),
     click.option("--shard-rows", type=click.IntRange(min=1), metavar="N", help="At most N requests a shard."),
     click.option("--shard-bytes", type=click.IntRange(min=1), metavar="N", help="At most N bytes a shard."),
     click.option(
