@@ -35,8 +35,14 @@ class ObjectStore(Protocol):
         TransientError: The store did not answer; the call may be made again.
     """
 
-    def write(self, uri: str, pieces: Iterable[bytes]) -> ObjectInfo:
-        """The new object. It becomes visible whole or not at all; an existing object is a ``TargetError``."""
+    def write(self, uri: str, pieces: Iterable[bytes], content_type: str | None = None) -> ObjectInfo:
+        """The new object. It becomes visible whole or not at all; an existing object is a ``TargetError``.
+
+        Args:
+            uri: Its name.
+            pieces: Its bytes.
+            content_type: What it is called when it is read over HTTP, where the store keeps that.
+        """
         ...
 
     def read(self, info: ObjectInfo, start: int = 0) -> Iterator[bytes]:

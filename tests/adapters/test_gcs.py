@@ -18,6 +18,7 @@ class Bucket:
 
     def __init__(self, status):
         self.queries = []
+        self.content_types = []
         bucket = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -27,6 +28,7 @@ class Bucket:
                 self.rfile.read(int(self.headers.get("content-length", 0)))
                 if self.command == "POST":
                     bucket.queries.append(parse_qs(urlsplit(self.path).query))
+                    bucket.content_types.append(self.headers["x-upload-content-type"])
                 body = json.dumps({"error": {"code": status, "message": "no"}}).encode()
                 self.send_response(200 if self.command == "POST" else status)
                 self.send_header("location", f"{bucket.url}/upload/1")
@@ -57,10 +59,11 @@ def test_an_upload_asks_that_the_name_is_free_and_says_when_it_is_not(status, er
     client = storage.Client(project="p", credentials=AnonymousCredentials(), client_options=options)
     try:
         with pytest.raises(error, match="gs://bucket/a"):
-            GcsStore(client).write("gs://bucket/a", [b"bytes"])
+            GcsStore(client).write("gs://bucket/a", [b"bytes"], "image/png")
     finally:
         client.close()
         bucket.stop()
     (query,) = bucket.queries
     assert query["ifGenerationMatch"] == ["0"]
+    assert bucket.content_types == ["image/png"]
     assert query["uploadType"] == ["resumable"]

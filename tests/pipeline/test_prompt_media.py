@@ -344,3 +344,41 @@ def test_lines_do_not_depend_on_how_media_are_cut(folder, monkeypatch):
     assert sum(blocks) == len(cells)
     assert parts_of(prompts, made) == (whole, violations)
     assert [line for line, _, _ in violations] == [2, 6, 9, 13, 16, 20]
+
+
+def test_templates_and_json_cells_stand_beside_media(media_bytes):
+    made = gm.Spec(
+        "gemini-3.5-flash",
+        {
+            "contents": [{"parts": [PART, {"text": "{% if deep %}Deep: {% endif %}{{ words }}"}]}],
+            "safetySettings": "{{ safety }}",
+        },
+    )
+    safety = '[{"category": "HARM_CATEGORY_HATE_SPEECH", "threshold": "OFF"}]'
+    columns = {"photo": media_bytes["png"], "deep": True, "words": "Wide.", "safety": safety}
+    lines = gm.build(pa.Table.from_pylist([columns, columns | {"safety": '[{"category": "?"}]'}]), made)
+    (request,) = (json.loads(line)["request"] for line in lines)
+    assert request["contents"][0]["parts"] == [inline("image/png", media_bytes["png"]), {"text": "Deep: Wide."}]
+    assert {violation.line for violation in lines.violations} == {2}
+
+
+def test_estimates_read_media_and_upload_nothing(folder):
+    made = spec(media={"photo": {"upload": "gs://media/below"}})
+    prompts = [{"photo": str(folder / "a.png")}, {"photo": "nowhere.png"}, {"photo": "gs://bucket/a.pdf"}]
+    found = gm.estimate(prompts, made)
+    assert (found.requests, found.rejected) == (2, 1)
+    assert sum(found.media.values()) == 2
+
+
+def test_predictions_are_known_by_requests_with_media(folder):
+    prompts = [{"id": suffix, "photo": str(folder / f"a.{suffix}")} for suffix in ("png", "jpg", "pdf")]
+    for where in (None, Upload("gs://media", Where(buckets_path=folder / "buckets"))):
+        made = spec() if where is None else spec(media={"photo": {"upload": where.uri}})
+        response = {"candidates": [{"content": {"parts": [{"text": "Yes."}]}, "finishReason": "STOP"}]}
+        requests = [json.loads(line)["request"] for line in gm.build(prompts, made, upload=where)]
+        lines = [json.dumps({"request": request, "status": "", "response": response}) for request in requests]
+        (folder / "predictions.jsonl").write_text("\n".join(reversed(lines)))
+        rows = gm.join(prompts, folder / "predictions.jsonl", made, by="request").read_all()
+        assert rows.select(["id", "gemini_outcome"]).to_pylist() == [
+            {"id": prompt["id"], "gemini_outcome": "ok"} for prompt in prompts
+        ]

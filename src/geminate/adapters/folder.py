@@ -23,8 +23,9 @@ class FolderStore:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def write(self, uri: str, pieces: Iterable[bytes]) -> ObjectInfo:
+    def write(self, uri: str, pieces: Iterable[bytes], content_type: str | None = None) -> ObjectInfo:
         """The new object, published with a hard link, which fails where the name is taken."""
+        del content_type  # A file has none.
         path = self._path(uri)
         partial = path.with_name(f".{path.name}.{os.getpid()}")
         with room_left(uri):

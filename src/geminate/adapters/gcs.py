@@ -33,12 +33,14 @@ class GcsStore:
     def __init__(self, client: storage.Client) -> None:
         self._client = client
 
-    def write(self, uri: str, pieces: Iterable[bytes]) -> ObjectInfo:
+    def write(self, uri: str, pieces: Iterable[bytes], content_type: str | None = None) -> ObjectInfo:
         """The new object: one resumable upload that succeeds only where the name is free, its checksum compared."""
         blob = self._blob(uri)
         checksum = google_crc32c.Checksum()
         with _errors_about(uri):
-            stream = blob.open("wb", chunk_size=_PIECE_BYTES, if_generation_match=_ABSENT, checksum=None)
+            stream = blob.open(
+                "wb", content_type=content_type, chunk_size=_PIECE_BYTES, if_generation_match=_ABSENT, checksum=None
+            )
             try:
                 for piece in pieces:
                     checksum.update(piece)

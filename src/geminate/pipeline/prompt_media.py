@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from geminate.adapters.system import SystemClock
 from geminate.connect import Where, open_store
 from geminate.formats.images import require_pillow
 from geminate.pipeline.folder import MediaRecord
@@ -152,7 +153,8 @@ class PromptMedia:
             split_gs_uri(upload_uri)
             if self._uploader is None:
                 rehearsed = self._upload.is_rehearsed
-                self._uploader = Uploader(None if rehearsed else open_store(self._upload.where, emulator_path))
+                store = None if rehearsed else open_store(self._upload.where, emulator_path)
+                self._uploader = Uploader(store, SystemClock())
         treatment = Treatment(options, self._limits, upload_uri, self._uploader)
         if treatment.box:
             require_pillow()

@@ -13,7 +13,8 @@ from typing import BinaryIO
 import msgspec
 
 from geminate.errors import InputError, TargetError
-from geminate.ports import ObjectInfo, ObjectStore
+from geminate.pipeline.patience import call_patiently
+from geminate.ports import Clock, ObjectInfo, ObjectStore
 from geminate.wire.media_types import suffix_of
 from geminate.wire.uris import join_uri
 
@@ -81,10 +82,12 @@ class Uploader:
 
     Args:
         store: Where they go; None to learn their names alone.
+        clock: The time between tries where the store does not answer.
     """
 
-    def __init__(self, store: ObjectStore | None) -> None:
+    def __init__(self, store: ObjectStore | None, clock: Clock) -> None:
         self._store = store
+        self._clock = clock
         self._lock = threading.Lock()
         self._objects: dict[str, Future[UploadedObject]] = {}
 
@@ -116,25 +119,27 @@ class Uploader:
             known.result()
             return uri
         try:
-            reused = self._store is not None and _bring(self._store, uri, file, digest)
+            # Under a name that its content gives, an object can be brought again.
+            reused = call_patiently(lambda: self._bring(uri, file, digest, mime_type), self._clock)
             mine.set_result(UploadedObject(uri, digest.sha256, digest.size_bytes, mime_type, reused))
         except BaseException as error:
             mine.set_exception(error)
             raise
         return uri
 
-
-def _bring(store: ObjectStore, uri: str, file: BinaryIO, digest: Digest) -> bool:
-    """Whether the object was there before; it is now."""
-    if _is_there(store, uri, digest):
-        return True
-    try:
-        store.write(uri, _iter_unchanged(file, digest, uri))
-    except TargetError:
-        if not _is_there(store, uri, digest):
-            raise
-        return True
-    return False
+    def _bring(self, uri: str, file: BinaryIO, digest: Digest, mime_type: str) -> bool:
+        """Whether the object was there before; it is now."""
+        if self._store is None:
+            return False
+        if _is_there(self._store, uri, digest):
+            return True
+        try:
+            self._store.write(uri, _iter_unchanged(file, digest, uri), mime_type)
+        except TargetError:
+            if not _is_there(self._store, uri, digest):
+                raise
+            return True
+        return False
 
 
 def _is_there(store: ObjectStore, uri: str, digest: Digest) -> bool:
