@@ -19,9 +19,11 @@ from geminate.emulator import Emulator, EmulatorOptions
 
 HERE = Path(__file__).parent
 SHARED_MEMORY = "/dev/shm"  # noqa: S108 - Linux's own; elsewhere the usual folder serves.
+SERVICE = "service"
 PROMPTS, SHARD_ROWS = 1_000, 334
 # First attempts meet a quota now and then, second ones never; some rows are blocked for good.
-SPEC = ["--model", "gemini-3.5-flash", "--prompt", "Say {{ word }} and {{ number }}"]
+RUN = "rows.parquet.run"
+BUILD = ["--model", "gemini-3.5-flash", "--prompt", "Say {{ word }} and {{ number }}", "--shard-rows", SHARD_ROWS]
 FAULTS = {
     "jobs": [{"display_name": "*-1", "rows": [{"status": "RESOURCE_EXHAUSTED", "rate": 0.02}]}],
     "rows": [{"answer": "BLOCKED", "keys": "p0?25"}],
@@ -48,13 +50,14 @@ class Victims:
         )
         assert json.loads(self._server.stdout.readline())["ready"]
 
-    def run(self, cwd, argv, fault=None):
+    def run(self, cwd, argv, fault=None, stdout=None):
         files = {name: str(self._folder / name) for name in ("stdout", "stderr", "calls")}
+        files["stdout"] = stdout or files["stdout"]
         order = {"cwd": str(cwd), "argv": [str(word) for word in argv], "fault": fault, **files}
         self._server.stdin.write(json.dumps(order) + "\n")
         self._server.stdin.flush()
         code = json.loads(self._server.stdout.readline())["code"]
-        out, err, calls = (Path(path).read_text() for path in files.values())
+        out, err, calls = (Path(path).read_text() if path != stdout else "" for path in files.values())
         return Ended(code, out, err, json.loads(calls or "[]"))
 
     def stop(self):
@@ -74,7 +77,7 @@ class World:
 
     @property
     def emulator_path(self):
-        return self.path / "service"
+        return self.path / SERVICE
 
     @contextmanager
     def service(self, **options):
@@ -88,8 +91,8 @@ class World:
         url, buckets = f"http://127.0.0.1:{self._port}", self.emulator_path / "buckets"
         return ["--endpoint", url, "--buckets", buckets, "--staging", "gs://bucket/staging"]
 
-    def call(self, *argv, fault=None):
-        return self._victims.run(self.path, argv, fault)
+    def call(self, *argv, **how):
+        return self._victims.run(self.path, argv, **how)
 
     def restore(self, snapshot):
         shutil.rmtree(self.path)
@@ -101,17 +104,27 @@ class World:
         labels = (json.loads(file.read_bytes())["body"]["labels"] for file in files)
         return Counter(label["geminate_attempt"].removeprefix(label["geminate_run"]) for label in labels)
 
-    def outcomes(self, out="rows.parquet"):
-        rows = pq.read_table(self.path / out, columns=["key", "gemini_outcome"])
-        return list(zip(*(column.to_pylist() for column in rows.columns), strict=True))
+    def outcomes(self, folder=None):
+        """The key and outcome of every row of every output."""
+        return {path.name: _outcomes(path) for path in sorted((folder or self.path).glob("*.parquet"))}
 
-    def litter(self):
-        """Everything visible that is no whole file of a run, an output or the service."""
-        return [
-            path.relative_to(self.path)
-            for path in self.path.rglob("*")
-            if self.emulator_path not in path.parents and path.name.startswith(".")
-        ]
+    def visible(self):
+        """Everything that somebody could take for a whole file, but for the service's own and the ledger."""
+        own = {"run.sqlite", "run.lock"}
+        paths = (path.relative_to(self.path) for path in self.path.rglob("*") if path.is_file())
+        return {
+            path
+            for path in paths
+            if not any(part.startswith(".") for part in path.parts)
+            and path.name not in own
+            and path.parts[:2] != (SERVICE, "jobs")
+            and "predictions" not in path.parts
+        }
+
+
+def _outcomes(path):
+    rows = pq.read_table(path, columns=["key", "gemini_outcome"])
+    return list(zip(*(column.to_pylist() for column in rows.columns), strict=True))
 
 
 def free_port():
@@ -129,60 +142,68 @@ def victims(tmp_path_factory):
 
 @dataclass
 class Step:
-    """One command of the reference run: the world before it, what it changed, what it came to."""
+    """One command of a reference run: the world before it, what it changed, what it came to."""
 
     argv: list
     before: Path
     code: int
     calls: list
-    outcomes: list
+    outcomes: dict
     jobs: Counter
+    visible: set
 
 
 class Reference(World):
-    """A world, and each command of a reference run that nothing disturbed."""
+    """A world, and each command of a run in it that nothing disturbed."""
 
-    steps: dict[str, Step]
+    def __init__(self, folder, victims):
+        super().__init__(folder / "world", victims, free_port(), FAULTS)
+        self._snapshots = folder / "snapshots"
+        self.steps = {}
+        self.path.mkdir(parents=True)
+        rows = (f"p{n:04},word {n},{'' if n % 250 == 7 else n}\n" for n in range(PROMPTS))
+        (self.path / "prompts.csv").write_text("key,word,number\n" + "".join(rows))
 
-    def record(self, name, snapshots, *argv):
-        before = snapshots / name
+    def record(self, name, *argv):
+        before = self._snapshots / name
         shutil.copytree(self.path, before)
         ended = self.call(*argv)
         assert ended.code in {0, 3}, ended.err
-        self.steps[name] = Step(argv, before, ended.code, ended.calls, self.outcomes(), self.jobs())
+        self.steps[name] = Step(argv, before, ended.code, ended.calls, self.outcomes(), self.jobs(), self.visible())
 
 
 @pytest.fixture(scope="session")
 def quick_folder(tmp_path_factory):
     """A folder whose files need no disk, where there is one: what is tested is the order of calls, not the disk."""
     if not os.access(SHARED_MEMORY, os.W_OK):
-        return tmp_path_factory.mktemp("quick")
+        yield tmp_path_factory.mktemp("quick")
+        return
     with TemporaryDirectory(prefix="geminate-tests-", dir=SHARED_MEMORY) as folder:
         yield Path(folder)
 
 
 @pytest.fixture(scope="session")
 def reference(quick_folder, victims):
-    world = Reference(quick_folder / "world", victims, free_port(), FAULTS)
-    world.path.mkdir()
-    rows = (f"p{n:04},word {n},{'' if n % 250 == 7 else n}\n" for n in range(PROMPTS))
-    (world.path / "prompts.csv").write_text("key,word,number\n" + "".join(rows))
-    world.steps = {}
-    run = [
-        "run",
-        "prompts.csv",
-        *SPEC,
-        "--shard-rows",
-        SHARD_ROWS,
-        "--max-running",
-        2,
-        *world.where,
-        "-o",
-        "rows.parquet",
-    ]
-    snapshots = quick_folder / "snapshots"
+    """A run by ``geminate run``, one retry, and its rows once more."""
+    world = Reference(quick_folder / "whole", victims)
+    run = ["run", "prompts.csv", *BUILD, "--max-running", 2, *world.where, "-o", "rows.parquet"]
     with world.service():
-        world.record("run", snapshots, *run)
-        world.record("retry", snapshots, "retry", "rows.parquet.run")
-        world.record("again", snapshots, *run, "--overwrite")
+        world.record("run", *run)
+        world.record("retry", "retry", RUN)
+        world.record("again", *run, "--overwrite")
+    return world
+
+
+@pytest.fixture(scope="session")
+def stepwise(quick_folder, victims):
+    """The same run, a command for each step; and a join that needs no run."""
+    world = Reference(quick_folder / "stepwise", victims)
+    with world.service():
+        world.record("build", "build", "prompts.csv", *BUILD, "--out", RUN)
+        world.record("submit", "submit", RUN, *world.where)
+        world.record("wait", "wait", RUN)
+        world.record("collect", "collect", RUN, "-o", "rows.parquet")
+        world.record("retry", "retry", RUN)
+        predictions = next(world.emulator_path.glob("buckets/bucket/staging/*/predictions"))
+        world.record("join", "join", "--inputs", "prompts.csv", "--predictions", predictions, "-o", "joined.parquet")
     return world

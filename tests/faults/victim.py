@@ -80,7 +80,9 @@ class SeamConnection(sqlite3.Connection):
 
     def _undo(self, kind):
         self.rollback()
-        return sqlite3.OperationalError("disk I/O error" if kind == "EIO" else "database or disk is full")
+        error = sqlite3.OperationalError("disk I/O error" if kind == "EIO" else "database or disk is full")
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR_WRITE if kind == "EIO" else sqlite3.SQLITE_FULL
+        return error
 
 
 def install(seam):

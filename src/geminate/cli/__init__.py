@@ -11,7 +11,7 @@ import click
 
 from geminate import __version__
 from geminate.cli.report import JobsLeftError, Report
-from geminate.errors import GeminateError
+from geminate.errors import GeminateError, TransientError, room_left
 
 _INTERRUPTED = 130
 _COMMANDS = {
@@ -76,7 +76,8 @@ def main() -> NoReturn:
     """Does not return; the process ends with the command's exit code."""
     as_json = "--json" in sys.argv
     try:
-        report = cli.main(standalone_mode=False, prog_name="geminate")
+        with room_left("writing"):
+            report = cli.main(standalone_mode=False, prog_name="geminate")
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.ClickException as error:
@@ -90,18 +91,32 @@ def main() -> NoReturn:
             sentence += f"; geminate cancel {stop.run_path} ends them"
         report = Report({"error": {"message": sentence}}, [f"geminate: {sentence}"], _INTERRUPTED)
     except BrokenPipeError:
-        # Whoever read our output has gone; there is nobody to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        report = Report(None, exit_code=1)
     except Exception as error:
         if os.environ.get("GEMINATE_DEBUG"):
             raise
         sentence = f"unexpected {type(error).__name__}: {error}; set GEMINATE_DEBUG=1 to see where"
         report = _failure(error, sentence, 1)
     if isinstance(report, Report):
-        report.show(as_json=as_json)
-        sys.exit(report.exit_code)
+        sys.exit(_show(report, as_json=as_json))
     sys.exit(report if isinstance(report, int) else 0)
+
+
+def _show(report: Report, *, as_json: bool) -> int:
+    """The exit code, after the report was shown as far as anybody takes it."""
+    try:
+        with room_left("the standard output"):
+            report.show(as_json=as_json)
+            sys.stdout.flush()
+    except (BrokenPipeError, TransientError) as error:
+        # What waits in the buffer would be tried again, and fail again, when the process ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            return 1  # Whoever read our output has gone; there is nobody to tell.
+        if report.exit_code != error.exit_code:
+            click.echo(f"geminate: {error.sentence}", err=True)
+        return error.exit_code
+    return report.exit_code
 
 
 def _failure(error: Exception, sentence: str, exit_code: int) -> Report:

@@ -262,7 +262,8 @@ def _new_folder(run_path: Path) -> Iterator[RunFolder]:
         raise UsageError("no such folder", where=str(run_path.parent), remedy="make it first")
     hidden = run_path.with_name(f".{run_path.name}.partial")
     try:
-        hidden.mkdir(exist_ok=True)
+        with room_left(str(run_path)):
+            hidden.mkdir(exist_ok=True)
     except PermissionError as error:
         raise AccessError("the folder is not writable", where=str(run_path.parent), remedy="choose another") from error
     with closing(hold_lock(hidden)), room_left(str(run_path)):
