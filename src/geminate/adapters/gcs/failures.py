@@ -1,0 +1,90 @@
+"""What goes wrong between here and Cloud Storage: whose fault it is, and when to try again."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import Any
+
+import requests
+import urllib3
+from google.api_core import exceptions as api
+from google.auth import exceptions as auth
+from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
+from google.cloud.storage.retry import DEFAULT_RETRY
+
+from geminate.errors import AccessError, GeminateError, InputError, TargetError, TransientError
+
+RETRY = DEFAULT_RETRY.with_delay(initial=0.25, maximum=16, multiplier=2).with_timeout(120)
+"""For calls that may be repeated: those that only read, those that make nothing visible, and deletes of one version."""
+TIMEOUT_S = (10, 60)
+"""For a connection, and for each silence on it."""
+TRANSIENT_CODES = frozenset({408, 429, 500, 502, 503, 504})
+"""What asks to try again (documentation of the retry strategy, 2026-11)."""
+BROKEN = (requests.RequestException, urllib3.exceptions.HTTPError, ConnectionError, auth.TransportError)
+"""What a connection that failed looks like; raw downloads let urllib3's own errors through."""
+
+_MAX_FAILURES = 8
+_FIRST_CEILING_S, _LAST_CEILING_S = 0.25, 16.0
+
+
+class Patience:
+    """Counts the failures of one piece of work, and waits a little longer after each.
+
+    Args:
+        uri: What the work is about.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self._uri = uri
+        self.failures = 0
+
+    def endure(self, why: str, cause: BaseException | None = None) -> None:
+        """Nothing, after a pause.
+
+        Raises:
+            TransientError: That was one failure too many.
+        """
+        self.failures += 1
+        if self.failures >= _MAX_FAILURES:
+            what = f"Cloud Storage failed {self.failures} times, the last time so: {why}"
+            raise TransientError(what, where=self._uri, remedy="try again") from cause
+        ceiling_s = min(_FIRST_CEILING_S * 2 ** (self.failures - 1), _LAST_CEILING_S)
+        time.sleep(random.random() * ceiling_s)  # noqa: S311 jitter needs no secrecy
+
+
+@contextmanager
+def errors_about(uri: str) -> Iterator[None]:
+    """A block of calls, whose failures become errors of ours about that URI."""
+    try:
+        yield
+    except (api.GoogleAPICallError, InvalidResponse) as error:
+        raise refusal(uri, code_of(error)) from error
+    except DataCorruption as error:
+        raise TransientError("the download arrived damaged", where=uri, remedy="try again") from error
+    except (api.RetryError, *BROKEN) as error:
+        raise TransientError("Cloud Storage did not answer", where=uri, remedy="try again") from error
+    except auth.GoogleAuthError as error:
+        raise refusal(uri, HTTPStatus.UNAUTHORIZED) from error
+
+
+def code_of(error: Any) -> int:
+    """The HTTP status of a failure; uploads and downloads raise another kind than all other calls."""
+    return int(error.response.status_code if isinstance(error, InvalidResponse) else error.code or 0)
+
+
+def refusal(uri: str, code: int) -> GeminateError:
+    """The error that an HTTP status means."""
+    if code == HTTPStatus.PRECONDITION_FAILED:
+        return TargetError("the object exists already, or changed meanwhile", where=uri)
+    if code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        remedy = "check the credentials and the roles on the bucket"
+        return AccessError("Cloud Storage refuses access", where=uri, remedy=remedy)
+    if code == HTTPStatus.NOT_FOUND:
+        return InputError("no such bucket or object", where=uri, remedy="check the name")
+    if 400 <= code < 500 and code not in TRANSIENT_CODES:
+        return InputError(f"Cloud Storage refuses the request ({code})", where=uri)
+    return TransientError(f"Cloud Storage answered {code}", where=uri, remedy="try again")
