@@ -185,10 +185,12 @@ class Ledger:
         rows = self._db.execute(f"SELECT {_COLUMNS} FROM attempts ORDER BY shard, number")
         return [Attempt(*row) for row in rows]
 
-    def add_attempts(self, attempts: Iterable[Attempt]) -> None:
-        """Nothing; the new attempts are durable."""
+    def add_attempts(self, attempts: Iterable[Attempt], facts: Mapping[str, object]) -> None:
+        """Nothing; the new attempts are durable, together with the facts about them."""
+        rows = [(name, json.dumps(value)) for name, value in facts.items()]
         with self._transaction():
             _insert_attempts(self._db, attempts)
+            self._db.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", rows)
 
     def advance(self, attempt: Attempt, state: str, *, at: float, note: str = "", **fields: str | float) -> Attempt:
         """The attempt in its next state, durable together with the fields that changed.

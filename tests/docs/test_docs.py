@@ -11,6 +11,7 @@ import geminate as gm
 from geminate.cli import cli
 from geminate.stages.checks import RULES
 from geminate.wire.content_types import CONTENT_TYPES
+from geminate.wire.outcomes import ERROR_CODES, ERROR_REMEDIES, REMEDIES
 from geminate.wire.tables import prediction_fields
 
 ROOT = Path(__file__).parents[2]
@@ -73,6 +74,20 @@ def test_every_option_is_explained():
 def test_every_rule_is_documented_in_its_own_words():
     page = (REFERENCE / "rules.md").read_text("utf-8")
     assert [rule for rule, meaning in RULES.items() if f"| `{rule}` | {meaning} |" not in page] == []
+
+
+def test_every_remedy_is_documented():
+    page = (REFERENCE / "outcomes.md").read_text("utf-8")
+    words = {True: "yes", False: "no", None: "by its error"}
+    rows = []
+    for outcome, remedy in REMEDIES.items():
+        changes = ", ".join(f"`--{change.replace('_', '-')}`" for change in remedy.changes)
+        rows.append(f"| `{outcome}` | {words[remedy.as_is]} | {changes} | {remedy.why} |")
+    for name, (helps, change) in ERROR_REMEDIES.items():
+        grpc, http = ERROR_CODES[name]
+        rows.append(f"| {name} | {grpc} | {http} | {words[helps]} | {change} |")
+    assert [row for row in rows if row not in page] == []
+    assert set(ERROR_REMEDIES) == set(ERROR_CODES)
 
 
 def test_the_joined_rows_have_the_documented_columns_in_this_order():

@@ -8,8 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 
 import geminate as gm
-from geminate.errors import UsageError
+from geminate.errors import InputError, UsageError
+from geminate.ledger import Ledger
 from geminate.pipeline.verify import iter_damages
+from geminate.wire.changes import Changes
 
 SPEC = gm.Spec.from_prompt("gemini-3.5-flash", "Say {{ word }}")
 PROMPTS = [{"key": f"w{n}", "word": word} for n, word in enumerate(["fine", "busy", "blocked", "fine", "busy"])]
@@ -79,3 +81,97 @@ def test_a_run_whose_jobs_have_not_ended_cannot_be_retried(tmp_path):
     run = gm.Run.create(tmp_path / "run", PROMPTS, SPEC)
     with pytest.raises(UsageError):
         run.retry()
+
+
+TRUNCATING = gm.Spec(
+    "gemini-3.5-flash",
+    {
+        "contents": [{"role": "user", "parts": [{"text": "{{ word }}"}]}],
+        "generationConfig": {"maxOutputTokens": 4, "temperature": 0},
+    },
+)
+WORDS = [{"key": "short", "word": "a"}, {"key": "long", "word": "b"}]
+LENGTHS = """
+def answer(request):
+    text = request["contents"][0]["parts"][0]["text"]
+    return "w" * (8 if text == "a" else 40)
+"""
+
+
+@pytest.fixture
+def truncated(tmp_path, monkeypatch):
+    """A run, one of whose two answers is cut at four tokens of four letters; whole, it has ten."""
+    (tmp_path / "lengths_of_retry.py").write_text(LENGTHS)
+    monkeypatch.syspath_prepend(tmp_path)
+    run = gm.Run.create(tmp_path / "run", WORDS, TRUNCATING)
+    run.submit(gm.Target(gm.Where(emulate=True, answerer="lengths_of_retry:answer")))
+    assert outcomes(run, tmp_path / "first.parquet") == [("ok", 1), ("truncated", 1)]
+    yield run
+    del sys.modules["lengths_of_retry"]
+
+
+def sent(run, number):
+    lines = run.folder.requests_path("00000", number).read_text().splitlines()
+    return [(document["key"], document["request"]["generationConfig"]) for document in map(json.loads, lines)]
+
+
+def test_a_truncated_answer_is_left_alone_unless_it_gets_more_tokens(truncated):
+    planned = truncated.retry()
+    assert (planned.attempts, planned.left) == ([], {"truncated": 1})
+
+
+def test_each_retry_doubles_what_was_sent_last(truncated, tmp_path):
+    planned = truncated.retry(changes=Changes("double"))
+    assert (planned.rows, planned.changed) == (1, {"truncated": 1})
+    assert sent(truncated, 2) == [("long", {"maxOutputTokens": 8, "temperature": 0})]
+    assert outcomes(truncated, tmp_path / "second.parquet") == [("ok", 1), ("truncated", 2)]
+    truncated.retry(changes=Changes("double"))
+    assert sent(truncated, 3) == [("long", {"maxOutputTokens": 16, "temperature": 0})]
+    assert outcomes(truncated, tmp_path / "third.parquet") == [("ok", 1), ("ok", 3)]
+    assert list(iter_damages(truncated.folder)) == []
+    with Ledger(truncated.folder.path) as ledger:
+        recorded = ledger.facts()["retry_changes"]
+    assert list(recorded.values()) == [{"changes": {"max_output_tokens": "double"}, "prompts": {"truncated": 1}}] * 2
+    assert [name.rpartition("-")[2] for name in recorded] == ["2", "3"]
+
+
+def test_no_more_tokens_than_the_model_gives(truncated):
+    with pytest.raises(InputError, match="at most 65,536"):
+        truncated.retry(changes=Changes(100_000))
+
+
+def test_fewer_tokens_help_nobody(truncated):
+    planned = truncated.retry(changes=Changes(3))
+    assert (planned.attempts, planned.left) == ([], {"truncated": 1})
+
+
+def test_a_change_that_breaks_a_rule_is_refused_and_nothing_is_planned(truncated):
+    with pytest.raises(InputError, match="thinkingBudget"):
+        truncated.retry(changes=Changes(thinking_budget=-7))
+    assert not truncated.folder.requests_path("00000", 2).exists()
+    assert truncated.retry(changes=Changes("double")).rows == 1
+
+
+def calls(args, text):
+    call = {"functionCall": {"name": "f", "args": args}}
+    return [{"role": "model", "parts": [call]}, {"role": "user", "parts": [{"text": text}]}]
+
+
+@pytest.mark.parametrize("third, rows, left", [("busy", 2, {}), ("fine", 0, {"failed": 1})])
+def test_a_line_that_is_sound_only_beside_others_is_not_sent_alone(tmp_path, monkeypatch, third, rows, left):
+    (tmp_path / "busy_of_retry.py").write_text(
+        "def answer(request):\n"
+        "    text = request['contents'][1]['parts'][0]['text']\n"
+        "    return {'error': {'code': 429, 'status': 'RESOURCE_EXHAUSTED'}} if text == 'busy' else 'done'\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    spec = gm.Spec.parse("model: gemini-3.5-flash\nrequest: {contents: '{{ calls }}'}")
+    # An empty object is legal where another line of the file has a member there.
+    prompts = [calls({}, "busy"), calls({"x": 1}, "fine"), calls({"x": 2}, third)]
+    run = gm.Run.create(tmp_path / "run", [{"key": f"c{n}", "calls": calls} for n, calls in enumerate(prompts)], spec)
+    run.submit(gm.Target(gm.Where(emulate=True, answerer="busy_of_retry:answer")))
+    run.wait()
+    planned = run.retry()
+    del sys.modules["busy_of_retry"]
+    assert (planned.rows, planned.left) == (rows, left)
+    assert [job.state for job in run.wait()] == ["JOB_STATE_SUCCEEDED"] * (2 if rows else 1)

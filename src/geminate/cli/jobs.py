@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from geminate.cli.options import (
-    json_option,
+from geminate.cli.job_options import (
+    change_options,
     max_running_option,
     on_doubt_option,
-    run_argument,
     submit_options,
+    take_changes,
     take_submit_options,
-    take_target,
-    where_options,
 )
+from geminate.cli.options import json_option, run_argument, take_target, where_options
 from geminate.cli.report import Report, TerminalProgress, counted, leaving_jobs
 
 if TYPE_CHECKING:
+    from geminate.pipeline.retry import Planned
     from geminate.pipeline.runs import Run
     from geminate.pipeline.submit import SubmitOptions
     from geminate.pipeline.target import Target
@@ -76,6 +76,7 @@ def drafts_report(run: Run, target: Target | None, options: SubmitOptions) -> Re
     metavar="N",
     help="Attempts a prompt may have.",
 )
+@change_options
 @max_running_option
 @on_doubt_option
 @json_option
@@ -84,21 +85,35 @@ def retry(run_path: Path, max_attempts: int, max_running: int | None, on_doubt: 
     from geminate.pipeline.runs import Run
     from geminate.pipeline.submit import SubmitOptions
 
-    del options
     with leaving_jobs(run_path), TerminalProgress() as notify:
         how = SubmitOptions(post_again=on_doubt == "post", max_running=max_running)
         run = Run.open(run_path)
-        planned = run.retry(max_attempts, notify, how)
+        planned = run.retry(max_attempts, notify, how, take_changes(options))
     document = {
         "run": str(run_path),
         "prompts": planned.rows,
         "attempts": [attempt.attempt_id for attempt in planned.attempts],
+        "changed": dict(planned.changed),
         "exhausted": planned.exhausted,
+        "left": dict(planned.left),
     }
+    left_to_submit = run.status(refresh=False).left_to_submit
+    return Report(document, _retry_sentences(planned) + left_sentences(run_path, left_to_submit))
+
+
+def _retry_sentences(planned: Planned) -> list[str]:
+    from geminate.wire.outcomes import REMEDIES, Outcome
+
     sentences = [f"{counted(planned.rows, 'prompt')} in {counted(len(planned.attempts), 'new attempt')}"]
+    if planned.changed:
+        sentences.append(f"{counted(planned.changed.total(), 'prompt')} of them with a change")
     if planned.exhausted:
-        sentences.append(f"{planned.exhausted:,} prompts have had every attempt they may have")
-    return Report(document, sentences + left_sentences(run_path, run.status(refresh=False).left_to_submit))
+        sentences.append(f"{counted(planned.exhausted, 'prompt')} had every attempt they may have (--max-attempts)")
+    for outcome, count in sorted(planned.left.items()):
+        remedy = REMEDIES[Outcome(outcome)]
+        options = " or ".join(f"--{name.replace('_', '-')}" for name in remedy.changes)
+        sentences.append(f"{count:,} {outcome} left alone: {remedy.why}" + (f"; {options} may help" if options else ""))
+    return sentences
 
 
 def jobs_report(run: Run, jobs: list[Job], exit_code: int = 0) -> Report:

@@ -14,21 +14,20 @@ from geminate.errors import UsageError
 if TYPE_CHECKING:
     from geminate.connect import Where
     from geminate.formats.prompts import PromptOptions, Prompts
-    from geminate.pipeline.budget import Budget
     from geminate.pipeline.build import BuildOptions
     from geminate.pipeline.opening import Stores
-    from geminate.pipeline.submit import SubmitOptions
     from geminate.pipeline.target import Target
     from geminate.stages.specs import Spec
 
 Command = Callable[..., Any]
 
 
-def _together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+def together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """The options as one decorator, in this order."""
     return lambda command: reduce(lambda wrapped, option: option(wrapped), reversed(options), command)
 
 
-spec_options = _together(
+spec_options = together(
     click.option("--spec", "spec_path", metavar="FILE", help="The spec: model, request, answer schema (YAML or JSON)."),
     click.option("--model", metavar="M", help="The model, where there is no spec file."),
     click.option(
@@ -38,7 +37,7 @@ spec_options = _together(
     click.option("--answer-schema", metavar="FILE", help="JSON Schema of the answer."),
 )
 
-where_options = _together(
+where_options = together(
     click.option("--project", metavar="P", help="The Google Cloud project; by default the credentials' own."),
     click.option("--location", metavar="L", help="The location of the jobs.  [default: global]"),
     click.option("--emulate", is_flag=True, help="Rehearse: an embedded emulator answers, and nothing is paid."),
@@ -47,7 +46,7 @@ where_options = _together(
     click.option("--buckets", "buckets_path", metavar="DIR", help="A folder that stands in for Cloud Storage."),
 )
 
-media_options = _together(
+media_options = together(
     click.option(
         "--media-column",
         "media_columns",
@@ -60,7 +59,7 @@ media_options = _together(
     ),
 )
 
-prompt_options = _together(
+prompt_options = together(
     click.option("--key", metavar="COL", help="The column that tells prompts apart.  [default: key, else generated]"),
     click.option("--input-format", metavar="FORMAT", help="The prompts' format, where the name does not tell."),
     click.option("--columns", metavar="A,B,…", help="Column names of CSV or TSV files without a header."),
@@ -69,7 +68,7 @@ prompt_options = _together(
     click.option("--seed", type=int, default=0, metavar="N", help="What --sample starts from."),
     click.option("--where", metavar="EXPR", help="Only prompts for which this SQL expression is true."),
 )
-build_options = _together(
+build_options = together(
     click.option(
         "--upload", metavar="gs://…", help="Store local media there, once each, instead of having them inline."
     ),
@@ -84,39 +83,14 @@ build_options = _together(
     ),
 )
 
-on_doubt_option = click.option(
-    "--on-doubt",
-    type=click.Choice(["post", "stop"]),
-    default="post",
-    show_default=True,
-    help="After a create call without a clear end, when the service shows no job for long: call again, or stop.",
-)
-max_running_option = click.option(
-    "--max-running", type=click.IntRange(min=1), metavar="N", help="At most N unfinished jobs of the run at a time."
-)
-on_done_option = click.option(
-    "--on-done", metavar="COMMAND", help="Run this once all jobs have ended; it gets the counts as JSON on its input."
-)
 history_option = click.option(
     "--history",
     metavar="RUN|ROWS",
     help="A finished run or joined rows, whose usage takes the place of assumptions.",
 )
-submit_options = _together(
-    click.option("--staging", metavar="gs://…", help="Below which request lines and predictions lie."),
-    click.option("--display-name", metavar="TEXT", help="What the jobs' names begin with.  [default: geminate]"),
-    click.option("--label", "labels", multiple=True, metavar="K=V", help="A label of the jobs; again for several."),
-    click.option("--model-parameters", metavar="JSON", help="The jobs' modelParameters; @FILE reads them."),
-    max_running_option,
-    on_doubt_option,
-    click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD", help="Stop if it may cost more."),
-    click.option("--max-jobs", type=click.IntRange(min=1), metavar="N", help="Stop if it makes more jobs."),
-    history_option,
-    click.option("--no-preflight", is_flag=True, help="Do not look at bucket, service and limits beforehand."),
-    click.option("--dry-run", is_flag=True, help="Print the create calls' bodies, one a line; send nothing."),
-)
 
-output_options = _together(
+
+output_options = together(
     click.option(
         "-o", "--out", required=True, metavar="OUT", help="The joined rows: .parquet .jsonl .csv .arrow, or -."
     ),
@@ -162,7 +136,7 @@ def read_spec(options: dict[str, Any]) -> Spec:
     if model is None or prompt is None:
         raise UsageError("there is no spec", remedy="give --spec FILE, or --model M and --prompt TEXT")
     schema = answer and Path(answer)
-    return Spec.from_prompt(model, _text(prompt), system=system and _text(system), answer=schema, media=media)
+    return Spec.from_prompt(model, read_text(prompt), system=system and read_text(system), answer=schema, media=media)
 
 
 def _take_media(options: dict[str, Any]) -> dict[str, Any]:
@@ -231,7 +205,12 @@ def take_content(options: dict[str, Any]) -> dict[str, Any]:
     return {"content": (*names, *filter(None, given)), "media": options.pop("media")}
 
 
-def _text(text: str) -> str:
+def read_text(text: str) -> str:
+    """The text itself, or what the file holds that ``@FILE`` names.
+
+    Raises:
+        UsageError: It cannot be read.
+    """
     if not text.startswith("@"):
         return text
     path = Path(text[1:])
@@ -274,58 +253,6 @@ def take_target(options: dict[str, Any]) -> Target | None:
 
     where, staging_uri = take_where(options), options.pop("staging")
     return None if where is None and staging_uri is None else Target(where or Where(), staging_uri)
-
-
-def _take_budget(options: dict[str, Any]) -> Budget | None:
-    from geminate.pipeline.budget import Budget
-
-    max_cost, max_jobs, history = (options.pop(name) for name in ("max_cost", "max_jobs", "history"))
-    if history is not None and max_cost is None:
-        raise UsageError("--history goes with --max-cost")
-    return None if max_cost is None and max_jobs is None else Budget(max_cost, max_jobs, history)
-
-
-def take_submit_options(options: dict[str, Any]) -> SubmitOptions:
-    """How jobs are made; the options are taken out of ``options``.
-
-    Raises:
-        InputError: The service would not take a label or a name.
-        UsageError: A label is not written ``K=V``, or the model parameters are no JSON object.
-    """
-    from geminate.pipeline.submit import SubmitOptions
-    from geminate.wire.jobs import JobSettings
-
-    name, labels, parameters = (options.pop(option) for option in ("display_name", "labels", "model_parameters"))
-    settings = None
-    if name is not None or labels or parameters is not None:
-        settings = JobSettings(
-            JobSettings().display_name if name is None else name,
-            dict(map(_label, labels)),
-            None if parameters is None else _json_object(_text(parameters)),
-        )
-    return SubmitOptions(
-        post_again=options.pop("on_doubt") == "post",
-        settings=settings,
-        max_running=options.pop("max_running"),
-        preflight=not options.pop("no_preflight"),
-        budget=_take_budget(options),
-    )
-
-
-def _label(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not equals:
-        raise UsageError("a label is written KEY=VALUE", where=f"--label {text}")
-    return key, value
-
-
-def _json_object(text: str) -> dict[str, Any]:
-    import msgspec
-
-    try:
-        return msgspec.json.decode(text, type=dict[str, Any])
-    except msgspec.MsgspecError as error:
-        raise UsageError(f"not a JSON object ({error})", where="--model-parameters") from error
 
 
 def take_stores(options: dict[str, Any]) -> Stores:

@@ -9,22 +9,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from geminate.cli.building import built_sentences
+from geminate.cli.job_options import on_done_option, submit_options, take_submit_options
 from geminate.cli.jobs import drafts_report, job_document, jobs_report
 from geminate.cli.joining import joined_document, joined_sentences, take_output
 from geminate.cli.options import (
     build_options,
     json_option,
     media_options,
-    on_done_option,
     output_options,
     prompt_options,
     read_spec,
     spec_options,
-    submit_options,
     take_build_options,
     take_content,
     take_prompts,
-    take_submit_options,
     take_target,
     where_options,
 )

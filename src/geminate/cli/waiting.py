@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from geminate.cli.job_options import on_done_option
 from geminate.cli.jobs import job_document, jobs_report, left_sentences
 from geminate.cli.joining import joined_document, joined_sentences
-from geminate.cli.options import json_option, on_done_option, run_argument
+from geminate.cli.options import json_option, run_argument
 from geminate.cli.report import (
     EXIT_JOB_FAILED,
     EXIT_SOME_NOT_OK,

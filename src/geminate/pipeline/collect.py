@@ -174,6 +174,10 @@ class ShardJoin:
             yield from joiner.iter_rows()
         _add(report, joiner.report)
 
+    def has_keys(self) -> bool:
+        """Whether the service gave the prompts' keys back, so that predictions need not be known by their request."""
+        return self._with_fallback([file for attempt in self.attempts for file in self._files(attempt)]) is self.options
+
     def _files(self, attempt: Attempt) -> list[LineFile]:
         if not attempt.job_name:
             return []

@@ -24,6 +24,9 @@ MANIFEST_FACT = "manifest_sha256"
 RETRY_FILES_FACT = "retry_files"
 """The ledger's fact that vouches for the request lines of later attempts, by file name."""
 
+RETRY_CHANGES_FACT = "retry_changes"
+"""The ledger's fact that says what later attempts asked otherwise, and of how many prompts, by attempt id."""
+
 REJECT_COLUMN = "__geminate_reject"
 """The column of a shard's prompts that says why a prompt is not sent, null where it is."""
 

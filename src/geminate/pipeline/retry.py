@@ -1,23 +1,34 @@
-"""Retry: a new attempt of just those prompts that did not succeed and may."""
+"""Retry: a new attempt of just those prompts that did not succeed and may, as they were or with a change."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import msgspec
 import pyarrow.compute as pc
 
+from geminate.errors import InputError
 from geminate.formats.atomic import open_atomic
 from geminate.formats.line_files import find_line_files
 from geminate.ledger import Attempt
 from geminate.pipeline.collect import Collector, ShardJoin
-from geminate.pipeline.folder import RETRY_FILES_FACT, hash_file
+from geminate.pipeline.folder import RETRY_CHANGES_FACT, RETRY_FILES_FACT, hash_file
 from geminate.pipeline.outputs import drop
+from geminate.stages.checks import CheckOptions, RequestChecker, iter_violations
 from geminate.stages.keys import KeyColumn
 from geminate.stages.report import JoinReport
+from geminate.wire.changes import Changes, change_line
 from geminate.wire.keys import encode_keys
-from geminate.wire.lines import iter_line_blocks
+from geminate.wire.limits import KNOWN_MODELS, bare_model
+from geminate.wire.lines import LineBlock, iter_line_blocks
+from geminate.wire.outcomes import Outcome
+from geminate.wire.token_rates import output_rates
+from geminate.wire.violations import Violation
+
+_CHECKS = CheckOptions(file_limits=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,64 +39,159 @@ class Planned:
         attempts: The new attempts.
         rows: How many prompts they hold.
         exhausted: Prompts that might succeed but have had every attempt they may have.
+        changed: How many of the prompts are asked otherwise than before, by outcome.
+        left: Prompts that are not ok and get no other try, by outcome.
     """
 
-    attempts: list[Attempt]
-    rows: int
-    exhausted: int
+    attempts: list[Attempt] = field(default_factory=list)
+    rows: int = 0
+    exhausted: int = 0
+    changed: Counter[str] = field(default_factory=Counter)
+    left: Counter[str] = field(default_factory=Counter)
 
 
 class _Keyed(msgspec.Struct):
     key: str
 
 
-def plan_retry(collector: Collector, max_attempts: int) -> Planned:
+def plan_retry(collector: Collector, max_attempts: int, changes: Changes) -> Planned:
     """The new attempts, durable and not yet submitted: one for each shard that has prompts worth another try.
 
-    Which they are says ``retryable`` of the joined rows. Memory is that of one shard's join.
+    A prompt is asked what it was asked last, changed where ``changes`` may help with its outcome. Memory is that of one
+    shard's join.
 
     Raises:
+        InputError: A changed request breaks a rule, or the model cannot give so many tokens.
         UsageError: Jobs are still running, or were never made.
     """
-    collector.folder.sweep()
-    attempts: list[Attempt] = []
-    files = dict(collector.ledger.facts().get(RETRY_FILES_FACT, {}))
+    model = collector.manifest.model
+    _check_limit(model, changes)
+    facts, planned = collector.ledger.facts(), Planned()
+    files, records = dict(facts.get(RETRY_FILES_FACT, {})), dict(facts.get(RETRY_CHANGES_FACT, {}))
     rows = exhausted = 0
     for shard in collector.shard_joins():
-        keys = _retryable_keys(shard)
+        if changes.named() and not shard.has_keys():
+            raise InputError(
+                "the service did not give the keys back, so answers to changed requests would belong to nobody",
+                where=f"shard {shard.record.name}",
+                remedy="retry without a change",
+            )
+        wanted = _wanted(shard, changes, planned.left)
         number = len(shard.attempts) + 1
-        if not keys:
-            continue
         if number > max_attempts:
-            exhausted += len(keys)
+            exhausted += len(wanted)
             continue
+        retry = _ShardRetry(shard, wanted, changes, output_rates(model).max_tokens)
         path = collector.folder.requests_path(shard.record.name, number)
-        with open_atomic(path, overwrite=True) as file:
-            file.writelines(_iter_lines(shard, keys))
-        files[path.name] = hash_file(path)
+        sent = retry.write(path)
+        planned.left.update(retry.left)
+        if not sent:
+            path.unlink(missing_ok=True)
+            continue
         attempt_id = f"{collector.manifest.run_id}-{shard.record.name}-{number}"
-        attempts.append(Attempt(attempt_id, shard.record.name, number, "planned"))
-        rows += len(keys)
-    collector.ledger.settle(RETRY_FILES_FACT, files)
-    collector.ledger.add_attempts(attempts)
-    return Planned(attempts, rows, exhausted)
+        files[path.name] = hash_file(path)
+        if retry.changed:
+            records[attempt_id] = {"changes": changes.named(), "prompts": dict(retry.changed)}
+        planned.changed.update(retry.changed)
+        planned.attempts.append(Attempt(attempt_id, shard.record.name, number, "planned"))
+        rows += sent
+    collector.ledger.add_attempts(planned.attempts, {RETRY_FILES_FACT: files, RETRY_CHANGES_FACT: records})
+    return Planned(planned.attempts, rows, exhausted, planned.changed, planned.left)
 
 
-def _retryable_keys(shard: ShardJoin) -> set[str]:
-    """The keys, as they travel, of the shard's prompts that are worth another try."""
+def _check_limit(model: str, changes: Changes) -> None:
+    wanted, most = changes.max_output_tokens, output_rates(model).max_tokens
+    if isinstance(wanted, int) and wanted > most and bare_model(model) in KNOWN_MODELS:
+        raise InputError(f"{model} gives at most {most:,} output tokens, not {wanted:,}", remedy="ask for fewer")
+
+
+def _wanted(shard: ShardJoin, changes: Changes, left: Counter[str]) -> dict[str, Outcome]:
+    """The outcomes, by key as it travels, of the prompts that may be worth another try; the others are counted."""
     manifest, prefix = shard.collector.manifest, shard.options.prefix
     key = KeyColumn(manifest.key, generated=False)
-    keys: set[str] = set()
+    wanted: dict[str, Outcome] = {}
     for rows in shard.iter_rows(drop, JoinReport()):
-        worth = pc.fill_null(rows.column(f"{prefix}retryable"), False)
-        keys.update(encode_keys(key.texts(rows)).filter(worth).to_pylist())
-    return keys
+        not_ok = pc.indices_nonzero(pc.not_equal(rows.column(f"{prefix}outcome"), Outcome.OK.value))
+        some = rows.select([manifest.key, f"{prefix}outcome", f"{prefix}retryable"]).take(not_ok)
+        keys, outcomes = encode_keys(key.texts(some)).to_pylist(), some.column(1).to_pylist()
+        for name, text, retryable in zip(keys, outcomes, some.column(2).to_pylist(), strict=True):
+            outcome = Outcome(text)
+            if retryable or changes.suited_to(outcome).named():
+                wanted[name] = outcome
+            else:
+                left[text] += 1
+    return wanted
 
 
-def _iter_lines(shard: ShardJoin, keys: set[str]) -> Iterator[bytes]:
-    path = shard.collector.folder.requests_path(shard.record.name)
+class _ShardRetry:
+    """The lines of one shard's next attempt."""
+
+    def __init__(self, shard: ShardJoin, wanted: dict[str, Outcome], changes: Changes, max_tokens: int) -> None:
+        self._shard = shard
+        self._wanted = wanted
+        self._changes = {outcome: changes.suited_to(outcome) for outcome in set(wanted.values())}
+        self._max_tokens = max_tokens
+        self.changed: Counter[str] = Counter()
+        self.left: Counter[str] = Counter()
+
+    def write(self, path: Path) -> int:
+        """How many lines were written; they break no rule."""
+        sent = self._write(path, lambda _: True)
+        violation = self._first_violation(path)
+        if violation is not None and violation.rule.startswith("import."):
+            # A line may be sound only beside others, which have their answers now.
+            sent = self._write(path, _is_sound_alone)
+            violation = self._first_violation(path)
+        if violation is not None:
+            path.unlink()
+            remedy = "ask for another change, or retry without it"
+            where = f"the retried request of key {violation.key!r}, {violation.path}"
+            raise InputError(f"{violation.message} ({violation.rule})", where=where, remedy=remedy)
+        return sent
+
+    def _write(self, path: Path, keep: Callable[[bytes], bool]) -> int:
+        self.changed, self.left, sent = Counter(), Counter(), 0
+        with open_atomic(path, overwrite=True) as file:
+            for key, line in self._iter_last_sent():
+                outcome = self._wanted[key]
+                changed = self._change(line, outcome)
+                if changed is None or not keep(changed):
+                    self.left[outcome.value] += 1
+                    continue
+                self.changed[outcome.value] += changed != line
+                file.write(changed + b"\n")
+                sent += 1
+        self.changed = +self.changed
+        return sent
+
+    def _first_violation(self, path: Path) -> Violation | None:
+        return next(iter_violations(_iter_blocks(path, self._shard), file=path.name, options=_CHECKS), None)
+
+    def _change(self, line: bytes, outcome: Outcome) -> bytes | None:
+        """The line to send, None where only a change could help and there is none to make."""
+        changes = self._changes[outcome]
+        changed = change_line(line, changes, self._max_tokens) if changes.named() else line
+        return None if outcome is Outcome.TRUNCATED and changed == line else changed
+
+    def _iter_last_sent(self) -> Iterator[tuple[str, bytes]]:
+        """Each wanted key with the line that was sent for it last."""
+        missing = set(self._wanted)
+        folder, name = self._shard.collector.folder, self._shard.record.name
+        for attempt in sorted(self._shard.attempts, key=lambda attempt: -attempt.number):
+            path = folder.requests_path(name, attempt.number)
+            for block in _iter_blocks(path, self._shard):
+                for line in block.lines:
+                    key = msgspec.json.decode(line, type=_Keyed).key
+                    if key in missing:
+                        missing.remove(key)
+                        yield key, line
+
+
+def _is_sound_alone(line: bytes) -> bool:
+    checker = RequestChecker(_CHECKS)
+    return not checker.feed(LineBlock(line + b"\n"), "") and not checker.finish()
+
+
+def _iter_blocks(path: Path, shard: ShardJoin) -> Iterator[LineBlock]:
     for file in find_line_files([str(path)], lambda: shard.collector.store):
-        for block in iter_line_blocks(file.iter_pieces()):
-            for line in block.lines:
-                if msgspec.json.decode(line, type=_Keyed).key in keys:
-                    yield line + b"\n"
+        yield from iter_line_blocks(file.iter_pieces())

@@ -31,6 +31,7 @@ from geminate.pipeline.wait import (
     wait_for_jobs,
 )
 from geminate.ports import Clock, ObjectStore
+from geminate.wire.changes import Changes
 from geminate.wire.jobs import Job, JobSettings
 
 if TYPE_CHECKING:
@@ -193,12 +194,14 @@ class Run:
         max_attempts: int = DEFAULT_MAX_ATTEMPTS,
         notify: Notify = silent,
         options: SubmitOptions | None = None,
+        changes: Changes | None = None,
     ) -> Planned:
         """What was planned and submitted: a new attempt of the prompts that did not succeed and may.
 
         A retry that was interrupted goes on, and plans nothing new. The next ``collect`` reads all attempts.
 
         Raises:
+            InputError: A changed request breaks a rule.
             UsageError: Jobs are still running, or were never made.
         """
         from geminate.pipeline.collect import CollectOptions, Collector
@@ -207,7 +210,7 @@ class Run:
         with self._open(None) as (ledger, _, outside):
             pending = [attempt for attempt in ledger.attempts() if attempt.state not in SETTLED]
             collector = Collector(self.folder, self.manifest, ledger, outside.store, CollectOptions(), outside.tables)
-            planned = Planned(pending, 0, 0) if pending else plan_retry(collector, max_attempts)
+            planned = Planned(pending) if pending else plan_retry(collector, max_attempts, changes or Changes())
         self.submit(None, notify, options)
         return planned
 

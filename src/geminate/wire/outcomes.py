@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from types import MappingProxyType
+from typing import NamedTuple
 
 
 class Outcome(StrEnum):
@@ -76,19 +77,41 @@ FINISH_OUTCOMES = MappingProxyType(
 )
 """What a finish reason other than those of ``FINISHED`` means; any that is not here means ``aborted``."""
 
-RETRYABLE = MappingProxyType(
+
+class Remedy(NamedTuple):
+    """What another try can do for a prompt with some outcome.
+
+    Attributes:
+        as_is: Whether the same request may succeed; None where that depends on the error.
+        changes: Which changes of the request may help, by their names in ``Changes``.
+        why: The reason.
+    """
+
+    as_is: bool | None
+    changes: tuple[str, ...]
+    why: str
+
+
+_SAMPLING = ("temperature", "seed")
+REMEDIES = MappingProxyType(
     {
-        Outcome.OK: False,  # There is nothing to mend.
-        Outcome.INVALID_ANSWER: True,  # The next sample may keep to the schema.
-        Outcome.TRUNCATED: False,  # The same limit cuts the same answer; the spec has to change.
-        Outcome.BLOCKED: False,  # The same filters look at the same prompt.
-        Outcome.EMPTY: True,  # Seen to pass with the next sample.
-        Outcome.ABORTED: True,  # A malformed call, a missing image: faults of one sample.
-        Outcome.MISSING: True,  # The job ended before this prompt; nothing was charged.
-        Outcome.REJECTED: False,  # The request breaks a rule and would break it again.
+        Outcome.OK: Remedy(False, (), "there is nothing to mend"),
+        Outcome.INVALID_ANSWER: Remedy(True, _SAMPLING, "the next answer may keep to the schema"),
+        Outcome.TRUNCATED: Remedy(
+            False, ("max_output_tokens", "thinking_budget"), "the same limit cuts the same answer"
+        ),
+        Outcome.BLOCKED: Remedy(False, (), "the same filters look at the same prompt"),
+        Outcome.EMPTY: Remedy(True, _SAMPLING, "seen to pass with the next answer"),
+        Outcome.ABORTED: Remedy(True, _SAMPLING, "a malformed call, a missing image: faults of one answer"),
+        Outcome.FAILED: Remedy(None, (), "that depends on the error"),
+        Outcome.MISSING: Remedy(True, (), "the job ended before this prompt, and nothing was charged"),
+        Outcome.REJECTED: Remedy(False, (), "it breaks a rule, and would break it again"),
     }
 )
-"""Whether a new attempt may mend it, by outcome; ``failed`` depends on the error."""
+"""Whether another try may mend it, and what to change, by outcome."""
+
+RETRYABLE = MappingProxyType({outcome: bool(remedy.as_is) for outcome, remedy in REMEDIES.items()})
+"""Whether a new attempt of the same request may mend it, by outcome; ``failed`` depends on the error."""
 
 ERROR_CODES = MappingProxyType(
     {
@@ -128,19 +151,29 @@ HTTP_REASONS = MappingProxyType(
 )
 """The words a status text may begin with, with their HTTP number."""
 
-# The request itself, or the project's rights, have to change first.
-_LASTING = frozenset(
+ERROR_REMEDIES = MappingProxyType(
     {
-        "INVALID_ARGUMENT",
-        "NOT_FOUND",
-        "ALREADY_EXISTS",
-        "PERMISSION_DENIED",
-        "FAILED_PRECONDITION",
-        "OUT_OF_RANGE",
-        "UNIMPLEMENTED",
-        "UNAUTHENTICATED",
+        "CANCELLED": (True, ""),
+        "UNKNOWN": (True, ""),
+        "INVALID_ARGUMENT": (False, "the request: its message says what"),
+        "DEADLINE_EXCEEDED": (True, ""),
+        "NOT_FOUND": (False, "the file, model or location that the request names"),
+        "ALREADY_EXISTS": (False, "what is there already"),
+        "PERMISSION_DENIED": (False, "the rights of the project or of the service's own agent"),
+        "RESOURCE_EXHAUSTED": (True, ""),
+        "FAILED_PRECONDITION": (False, "the project's set-up"),
+        "ABORTED": (True, ""),
+        "OUT_OF_RANGE": (False, "the request: a number in it"),
+        "UNIMPLEMENTED": (False, "the request: it asks for what the model cannot do"),
+        "INTERNAL": (True, ""),
+        "UNAVAILABLE": (True, ""),
+        "DATA_LOSS": (True, ""),
+        "UNAUTHENTICATED": (False, "the rights of the project or of the service's own agent"),
     }
 )
+"""Whether another try of the same request may help, and else what has to change first, by status name."""
+
+_LASTING = frozenset(name for name, (helps, _) in ERROR_REMEDIES.items() if not helps)
 _LASTING_CODES = frozenset(grpc for name, (grpc, _) in ERROR_CODES.items() if name in _LASTING) | frozenset(
     {400, 401, 403, 404, 405, 410, 411, 413, 414, 415, 422, 501}
 )
