@@ -185,9 +185,9 @@ class Ledger:
         rows = self._db.execute(f"SELECT {_COLUMNS} FROM attempts ORDER BY shard, number")
         return [Attempt(*row) for row in rows]
 
-    def add_attempts(self, attempts: Iterable[Attempt], facts: Mapping[str, object]) -> None:
+    def add_attempts(self, attempts: Iterable[Attempt], facts: Mapping[str, object] | None = None) -> None:
         """Nothing; the new attempts are durable, together with the facts about them."""
-        rows = [(name, json.dumps(value)) for name, value in facts.items()]
+        rows = [(name, json.dumps(value)) for name, value in (facts or {}).items()]
         with self._transaction():
             _insert_attempts(self._db, attempts)
             self._db.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", rows)
