@@ -4,7 +4,7 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geminate.stages.checks.decoding import MAX_DEPTH, decode_line, is_inside_string, is_json_object
+from geminate.stages.checks.decoding import MAX_DEPTH, decode_line, is_json_object
 
 VALUES = st.recursive(
     st.none()
@@ -41,17 +41,6 @@ def test_damaged_lines_are_refused_by_both_readers_or_by_neither(line, data):
     if value is not None and not violations:
         assert json.loads(damaged) == value
         orjson.loads(damaged)
-
-
-@settings(max_examples=200)
-@given(st.text() | st.sampled_from(['"', "\\", '\\"', "a\\", "\\\\", '\\\\"', "\n", "\\n"]))
-def test_the_inside_of_a_string_is_told_by_reading_it(text):
-    raw = text.encode()
-    try:
-        is_string = isinstance(orjson.loads(b'"' + raw + b'"'), str)
-    except orjson.JSONDecodeError:
-        is_string = False
-    assert is_inside_string(raw) == is_string
 
 
 def test_depth_has_an_end():

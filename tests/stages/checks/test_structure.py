@@ -122,6 +122,14 @@ def test_it_agrees_with_a_json_schema_validator(request_):
         assert set(iter_keys(request_)) & IGNORED_SCHEMA_KEYWORDS
 
 
+@pytest.mark.parametrize("least, is_good", [(2, True), (2.0, True), ("2", True), (2.5, False), (True, False)])
+def test_a_count_is_a_whole_number_however_written(least, is_good):
+    schema = {"type": "ARRAY", "items": {"type": "STRING"}, "minItems": least}
+    settings_ = {"responseMimeType": "application/json", "responseSchema": schema}
+    request = {"contents": [{"parts": [{"text": "x"}]}], "generationConfig": settings_}
+    assert (check_request(request, import_rules=False) == []) == is_good
+
+
 def test_the_validator_takes_the_good_requests():
     assert len(REQUESTS) > 40
     refused = [request for request in REQUESTS if not VALIDATOR.is_valid(request)]

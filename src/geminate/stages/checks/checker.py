@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import repeat
 from typing import Any, Final
 
 import pyarrow as pa
@@ -28,6 +29,11 @@ KEY_NAMES: Final = ("key", "custom_id")
 
 RESERVED_SIBLINGS: Final = frozenset({"status", "processed_time", "response"})
 """The members of a prediction line that the service writes itself, beside the request's echo."""
+
+
+# How many lines are looked at together.
+_FIRST_STEP: Final = 16
+_MAX_STEP: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,7 @@ class RequestChecker:
         self._keys = KeyIndex()
         self._files: list[tuple[int, str]] = []
         self._line_count = 0
+        self._step = _FIRST_STEP
         self._file_bytes = 0
 
     @property
@@ -89,8 +96,10 @@ class RequestChecker:
         found: list[Violation] = []
         keys: list[bytes] = []
         ordinals: list[int] = []
-        for position, line in enumerate(block.lines):
-            key = None if position in block.overlong else self._shapes.recognise(line)
+        for position, known in enumerate(self._iter_recognised(block)):
+            key = known
+            if key is None and position not in block.overlong:
+                key = self._shapes.recognise(block.line(position))
             if key is None:
                 key, broken = self._check_line(block, position, file)
                 found += broken
@@ -100,7 +109,7 @@ class RequestChecker:
         found += self._check_keys(keys, ordinals)
         if self._options.file_limits:
             found += self._check_size(block, file)
-        self._line_count += len(block.lines)
+        self._line_count += len(block)
         found.sort(key=lambda violation: violation.line)
         return found
 
@@ -111,13 +120,25 @@ class RequestChecker:
         order = {file: index for index, (_, file) in enumerate(self._files)}
         return sorted(self._lattice.finish(), key=lambda violation: (order[violation.file], violation.line))
 
+    def _iter_recognised(self, block: LineBlock) -> Iterator[bytes | None]:
+        """Of each line its key, empty where it has none, if it is known to be good at a glance; else None."""
+        first = start = 0
+        while first < len(block):
+            last = min(first + self._step, len(block)) - 1
+            end = int(block.ends[last]) + 1
+            known = [] if block.overlong else self._shapes.recognise_all(block.data[start:end])
+            yield from known or repeat(None, last + 1 - first)
+            first, start = last + 1, end
+            # Small steps at first, since each begins with what the lines before it have taught.
+            self._step = min(2 * self._step, _MAX_STEP)
+
     def _check_line(self, block: LineBlock, position: int, file: str) -> tuple[bytes, list[Violation]]:
         """The line's key, and all that is wrong with it."""
         place = Place(file, block.number(position))
         if position in block.overlong:
             message = f"a line of {block.overlong[position]:,} bytes is too long to be read"
             return b"", [Violation("limit.line_bytes", message, "", file, place.line)]
-        line = block.lines[position]
+        line = block.line(position)
         value, found = decode_line(line)
         if value is None:
             return b"", [replace(violation, file=file, line=place.line) for violation in found]
@@ -153,17 +174,17 @@ class RequestChecker:
 
     def _check_size(self, block: LineBlock, file: str) -> list[Violation]:
         found = []
-        before, self._file_bytes = self._file_bytes, block.offset(len(block.lines))
+        before, self._file_bytes = self._file_bytes, int(block.offsets()[-1])
         first = self._files[-1][0]
         rows_before = self._line_count - first
         most = LIMITS.max_requests_per_job
-        if rows_before <= most < rows_before + len(block.lines):
+        if rows_before <= most < rows_before + len(block):
             message = f"more than {most:,} lines, the most a job takes; split the file"
             found.append(Violation("limit.rows", message, "", file, most + 1))
         most = LIMITS.max_input_file_bytes
         if self._options.import_rules and before <= most < self._file_bytes:
             message = f"more than {most:,} bytes, the most a job takes from one file; split it"
-            found.append(Violation("limit.file_bytes", message, "", file, block.number(len(block.lines) - 1)))
+            found.append(Violation("limit.file_bytes", message, "", file, block.number(len(block) - 1)))
         return found
 
     def _place(self, ordinal: int) -> Place:

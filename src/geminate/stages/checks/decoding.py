@@ -28,7 +28,6 @@ class _AnyObject(msgspec.Struct):
 
 
 _STRICT: Final = msgspec.json.Decoder(_AnyObject)
-_TEXT: Final = msgspec.json.Decoder(msgspec.Raw)
 
 
 def is_json_object(line: bytes) -> bool:
@@ -41,15 +40,6 @@ def is_json_object(line: bytes) -> bool:
         if not line.isascii():
             str(line, "utf-8")
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        return False
-    return True
-
-
-def is_inside_string(text: bytes) -> bool:
-    """Whether it is what stands between the quotes of one string, in strict JSON."""
-    try:
-        _TEXT.decode(b'"%b"' % text)
-    except msgspec.MsgspecError:
         return False
     return True
 

@@ -1,43 +1,32 @@
-"""Lines that differ from the one before only where no rule looks: known by their constant parts.
+"""Lines that differ from one before only where no rule looks: known by their constant parts, many of them at once.
 
-A mould is a good line with holes. It is cast from two lines of one shape, and has a hole wherever they differ: between
-the quotes of a string, or between two strings, where a number stands. A line that is strict JSON, has the same bytes
-around the holes, and has in each hole what can stand there, has the same structure as the line the mould was cast from.
+A mould is a good line with holes. It is cast from lines of one shape, and has a hole wherever they differ: between the
+quotes of a string, or between two strings, where a number stands. A line that has the same bytes around the holes, and
+in each hole what can stand there, is strict JSON and has the same structure as the lines the mould was cast from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import Final, TypeAlias
 
-from geminate.stages.checks.decoding import is_inside_string
+import numpy as np
+import numpy.typing as npt
+
+from geminate.stages.checks.cutting import CutLines, Flags, Positions
 
 ALIKE: Final = bytes.maketrans(b"123456789", b"000000000")
 """Makes all digits one."""
 
-# Enough to be rare, and short enough to be searched for quickly.
-_MARK_BYTES: Final = 24
+# Where a number begins that has several digits before its point, among digits made alike: none of these may be 0.
+_LEADING_DIGIT: Final = re.compile(rb"(?<![0-9.eE+])(?<![eE]-)0(?=0)")
+_ZERO: Final = ord("0")
 
 Test: TypeAlias = Callable[[bytes], object]
-
-
-@dataclass(frozen=True, slots=True)
-class Hole:
-    """Where lines differ.
-
-    Attributes:
-        is_text: Whether it lies inside a string.
-        test: What else must hold of what stands there.
-        mark: The constant bytes behind it, or as many of them as it takes to find its end.
-        after: All of them.
-    """
-
-    is_text: bool
-    test: Test | None
-    mark: bytes
-    after: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,61 +34,94 @@ class Mould:
     """A line with holes.
 
     Attributes:
-        head: What stands before the first hole.
-        holes: The holes, in order.
-        key_hole: The hole that holds the key, -1 where lines have none.
-        key_is_text: Whether the key is a string.
+        quote_count: How many quotes begin or end a string.
+        holes: The positions of the pieces that are holes, the line being cut at these quotes, with what must hold of
+            what stands there.
+        constants: What stands before, between and behind the holes.
+        key_at: The position of the piece that holds the key, -1 where lines have none.
     """
 
-    head: bytes
-    holes: tuple[Hole, ...]
-    key_hole: int
-    key_is_text: bool
+    quote_count: int
+    holes: tuple[tuple[int, Test | None], ...]
+    constants: tuple[bytes, ...]
+    key_at: int
 
-    def fit(self, line: bytes) -> bytes | None:
-        """What stands in the hole of the key, empty where lines have none; None where the line does not fit."""
-        if not line.startswith(self.head):
-            return None
-        start = len(self.head)
-        key = b""
-        for index, hole in enumerate(self.holes):
-            end = line.find(hole.mark, start)
-            if end < 0 or not line.startswith(hole.after, end):
-                return None
-            found = line[start:end]
-            if hole.is_text and (b'"' in found or found[-1:] == b"\\") and not is_inside_string(found):
-                return None
-            if hole.test is not None and not hole.test(found):
-                return None
-            if index == self.key_hole:
-                key = found
-            start = end + len(hole.after)
-        return key if start == len(line) else None
+    def fit(self, lines: CutLines) -> tuple[Positions, list[bytes]]:
+        """Which of the lines fit, and what stands where each one's key does, empty where lines have none."""
+        rows = np.flatnonzero(lines.is_sound & (np.diff(lines.first_quotes) == self.quote_count))
+        quotes = lines.quotes[lines.first_quotes[rows][:, None] + np.arange(self.quote_count)]
+        # The piece at a position lies between the bounds at it and behind it, neither of them included.
+        bounds = np.column_stack([lines.starts[rows] - 1, quotes, lines.ends[rows]])
+        for fits in (self._have_lengths, self._have_constants, self._pass_tests):
+            if rows.size:
+                is_fit = fits(lines.data, bounds)
+                rows, bounds = rows[is_fit], bounds[is_fit]
+        return rows, _pieces(lines.data, bounds, self.key_at) if self.key_at >= 0 else [b""] * len(rows)
+
+    def _have_lengths(self, _: bytes, bounds: Positions) -> Flags:
+        fits = np.ones(len(bounds), np.bool_)
+        for constant, (begins, ends) in zip(self.constants, self._constant_bounds(bounds), strict=True):
+            fits &= ends - begins == len(constant)
+        return fits
+
+    def _have_constants(self, data: bytes, bounds: Positions) -> Flags:
+        fits = np.ones(len(bounds), np.bool_)
+        for constant, (begins, _) in zip(self.constants, self._constant_bounds(bounds), strict=True):
+            size = len(constant)
+            # Every place of the data as one item of the constant's length, so that taking some copies them whole.
+            windows: npt.NDArray[np.void] = np.ndarray(len(data) - size + 1, f"V{size}", data, strides=(1,))
+            found = windows[begins]
+            if found.tobytes() != constant * len(begins):
+                values = found.view(np.uint8).reshape(len(begins), size)
+                fits &= (values == np.frombuffer(constant, np.uint8)).all(axis=1)
+        return fits
+
+    def _pass_tests(self, data: bytes, bounds: Positions) -> Flags:
+        fits = np.ones(len(bounds), np.bool_)
+        for at, test in self.holes:
+            if test is bool:
+                fits &= bounds[:, at + 1] - bounds[:, at] > 1
+            elif test is not None:
+                fits &= np.fromiter((bool(test(piece)) for piece in _pieces(data, bounds, at)), np.bool_, len(bounds))
+        return fits
+
+    def _constant_bounds(self, bounds: Positions) -> Iterable[tuple[Positions, Positions]]:
+        """Where each constant begins and ends in every line; the quotes around a hole belong to the constants."""
+        begins = bounds[:, 0] + 1
+        for at, _ in self.holes:
+            yield begins, bounds[:, at] + 1 if at else begins
+            begins = bounds[:, at + 1]
+        yield begins, bounds[:, -1]
 
 
-def cast_mould(pieces: Sequence[bytes], earlier: Sequence[bytes], tests: dict[int, Test], key_at: int) -> Mould | None:
-    """A mould of two lines of one shape and variant, None where they do not make one.
+def cast_mould(pieces: Sequence[bytes], holes_at: Iterable[int], tests: dict[int, Test], key_at: int) -> Mould:
+    """A mould of a line of a known shape.
 
     Args:
-        pieces: A line cut at its quotes, pieces as long as in the line itself.
-        earlier: Another line, cut likewise.
+        pieces: The line cut at the quotes of its strings, pieces as long as in the line itself.
+        holes_at: The positions of pieces that may differ; that of the key is one of them in any case.
         tests: What pieces must pass that rules look at, by position.
         key_at: The position of the piece that holds the key, -1 where there is none.
     """
-    holes_at = [at for at, (one, other) in enumerate(zip(pieces, earlier, strict=True)) if one != other]
-    # A key that did not change would be taken for a constant; behind the last piece stands no quote to find its end by.
-    if not holes_at or (key_at >= 0 and key_at not in holes_at) or holes_at[-1] == len(pieces) - 1:
-        return None
-    holes = []
-    for at, following in zip(holes_at, [*holes_at[1:], len(pieces)], strict=True):
-        is_last = following == len(pieces)
-        after = b'"'.join([b"", *pieces[at + 1 : following]]) + (b"" if is_last else b'"')
-        is_text = at % 2 == 1
-        test = tests.get(at) if is_text else partial(_is_alike, pieces[at].translate(ALIKE))
-        holes.append(Hole(is_text, test, after[:_MARK_BYTES], after))
-    head = b'"'.join(pieces[: holes_at[0]]) + b'"'
-    return Mould(head, tuple(holes), holes_at.index(key_at) if key_at >= 0 else -1, key_at % 2 == 1)
+    places = sorted({*holes_at, key_at} - {-1})
+    constants = [
+        b'"'.join([b""] * (before >= 0) + [*pieces[before + 1 : behind]] + [b""] * (behind < len(pieces)))
+        for before, behind in pairwise([-1, *places, len(pieces)])
+    ]
+    holes = tuple((at, tests.get(at) if at % 2 else _number_test(pieces[at])) for at in places)
+    return Mould(len(pieces) - 1, holes, tuple(constants), key_at)
 
 
-def _is_alike(alike: bytes, found: bytes) -> bool:
-    return found.translate(ALIKE) == alike
+def _pieces(data: bytes, bounds: Positions, at: int) -> list[bytes]:
+    begins, ends = (bounds[:, at] + 1).tolist(), bounds[:, at + 1].tolist()
+    return [data[begin:end] for begin, end in zip(begins, ends, strict=True)]
+
+
+def _number_test(piece: bytes) -> Test:
+    alike = piece.translate(ALIKE)
+    leading = [found.start() for found in _LEADING_DIGIT.finditer(alike)]
+    return partial(_is_alike, alike, leading)
+
+
+def _is_alike(alike: bytes, leading: list[int], found: bytes) -> bool:
+    return found.translate(ALIKE) == alike and all(found[at] != _ZERO for at in leading)

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 import msgspec
 
+from geminate.stages.checks.cutting import cut_lines
 from geminate.stages.checks.decoding import is_json_object
 from geminate.stages.checks.fields import Node, request_node
 from geminate.stages.checks.moulds import ALIKE, Mould, Test, cast_mould
@@ -92,20 +93,31 @@ class ShapeMemory:
         self._held_bytes = 0
         self._request = request_node()
         self._mould: Mould | None = None
+        self._mould_of: tuple[_Shape, bytes] | None = None
         self._recent: tuple[_Shape, bytes, list[bytes]] | None = None
         self._fits = 0
         self._pause = 1
         self._to_pass = 1
 
+    def recognise_all(self, lines: bytes) -> list[bytes | None]:
+        """What ``recognise`` says of each line, None for those that cannot be told at a glance; empty if none can."""
+        cut = cut_lines(lines) if self._mould else None
+        if self._mould is None or cut is None:
+            return []
+        rows, found = self._mould.fit(cut)
+        self._fits += len(rows)
+        is_text = self._mould.key_at % 2 == 1
+        if not is_text or b"\\" in b"".join(found):
+            found = [_read_key(key, is_text=is_text) for key in found]
+        keys: list[bytes | None] = [None] * len(cut.ends)
+        for row, key in zip(rows.tolist(), found, strict=True):
+            keys[row] = key
+        return keys
+
     def recognise(self, line: bytes) -> bytes | None:
         """The line's key (empty where it has none) if it is known to be good, else None: nothing is known of it."""
         if not is_json_object(line):
             return None
-        if self._mould is not None:
-            key = self._mould.fit(line)
-            if key is not None:
-                self._fits += 1
-                return _read_key(key, is_text=self._mould.key_is_text)
         pieces = _cut(line)
         shape = self._shapes.get(_outline(pieces))
         if shape is None:
@@ -124,8 +136,13 @@ class ShapeMemory:
         self._pause = 1 if self._fits >= _WORTHWHILE_FITS else min(2 * self._pause, _MAX_PAUSE)
         self._to_pass, self._fits = self._pause, 0
         earlier, self._recent = self._recent, (shape, variant, _restore(line, pieces))
-        if earlier is not None and earlier[0] is shape and earlier[1] == variant:
-            self._mould = cast_mould(self._recent[2], earlier[2], shape.tests, shape.key_at)
+        if earlier is None or earlier[0] is not shape or earlier[1] != variant:
+            return
+        # What has differed once may differ again.
+        known = [at for at, _ in self._mould.holes] if self._mould and self._mould_of == earlier[:2] else []
+        differ = (at for at, (one, other) in enumerate(zip(self._recent[2], earlier[2], strict=True)) if one != other)
+        self._mould = cast_mould(self._recent[2], [*known, *differ], shape.tests, shape.key_at)
+        self._mould_of = earlier[:2]
 
     def learn(self, line: bytes, value: dict[str, Any]) -> None:
         """Nothing; lines like this one, which breaks no rule of its own, are recognised from now on."""
@@ -189,7 +206,7 @@ class _Survey:
         if node.kind == "bytes":
             self.tests[position] = _is_small_base64
         elif node.kind == "file_uri":
-            self.tests[position] = _FILE_URI.fullmatch
+            self.tests[position] = _is_plain_file_uri
         elif place == "Part.text" and not is_empty:
             self.tests[position] = bool
         elif node.kind != "any" and place not in _FREE_TEXTS:
@@ -235,6 +252,11 @@ def _read_key(piece: bytes, *, is_text: bool) -> bytes:
         escaped = piece.replace(_CUT_QUOTE, _QUOTE).replace(_CUT_BACKSLASH, _BACKSLASH)
         return msgspec.json.decode(b'"' + escaped + b'"', type=str).encode()
     return piece
+
+
+def _is_plain_file_uri(text: bytes) -> bool:
+    # Escapes, and what counts as a blank beyond ASCII, are for those who look at characters.
+    return text.isascii() and b"\\" not in text and _FILE_URI.fullmatch(text) is not None
 
 
 def _is_small_base64(data: bytes) -> bool:

@@ -224,7 +224,7 @@ def _check_number(findings: Findings, node: Node, value: Any, path: Path) -> Non
 
 
 def _check_int64(findings: Findings, _node: Node, value: Any, path: Path) -> None:
-    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    is_whole = value.is_integer() if isinstance(value, float) else type(value) is int
     if not is_whole and not (isinstance(value, str) and _INT64.fullmatch(value)):
         _wrong_type(findings, "a whole number, also as text", value, path)
 

@@ -6,7 +6,6 @@ need a backslash are found in it, it is cut before each of them, and the pieces 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,19 +13,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from geminate.stages.checks.cutting import Positions, find_specials
+
 _BACKSLASH = pa.scalar("\\", pa.large_string())
-_QUOTE, _SLASH, _SPACE = b'"\\ '
 
 # What follows the backslash: the byte itself for quote and backslash, a letter for the control characters that have
 # one, and 0 for the others, which are written \u00xx.
 _LETTER = np.zeros(256, np.uint8)
 for _byte, _letter in zip(b'"\\\n\r\t\b\f', b'"\\nrtbf', strict=True):
     _LETTER[_byte] = _letter
-
-# The masks of one block stay in the processor's cache; whole-column masks cost more in page faults than in arithmetic.
-_BLOCK_BYTES = 256 * 1024
-
-_Positions = npt.NDArray[np.int64]
 
 
 def escape_json(texts: pa.LargeStringArray) -> pa.LargeStringArray:
@@ -37,7 +32,7 @@ def escape_json(texts: pa.LargeStringArray) -> pa.LargeStringArray:
     UTF-8.
     """
     offsets, values = _buffers(texts)
-    found = _find_escapes(values)
+    found = find_specials(values)
     if not found.size:
         return texts
     letters = _LETTER[values[found]]
@@ -63,21 +58,7 @@ def _buffers(texts: pa.LargeStringArray) -> tuple[npt.NDArray[np.int64], npt.NDA
     return offsets - offsets[0], values
 
 
-def _find_escapes(values: npt.NDArray[np.uint8]) -> _Positions:
-    found = [start + np.flatnonzero(mask) for start, mask in _iter_masks(values)]
-    return np.concatenate(found) if found else np.zeros(0, np.int64)
-
-
-def _iter_masks(values: npt.NDArray[np.uint8]) -> Iterator[tuple[int, npt.NDArray[np.bool_]]]:
-    for start in range(0, values.size, _BLOCK_BYTES):
-        block = values[start : start + _BLOCK_BYTES]
-        # Flipping bit 1 maps the quote, 34, to 32 and keeps the control characters below it: one comparison for both.
-        mask = (block ^ np.uint8(_QUOTE ^ _SPACE)) <= _SPACE
-        mask |= block == _SLASH
-        yield start, mask
-
-
-def _insert_backslashes(values: npt.NDArray[np.uint8], positions: _Positions) -> pa.Buffer:
+def _insert_backslashes(values: npt.NDArray[np.uint8], positions: Positions) -> pa.Buffer:
     cuts = np.empty(positions.size + 2, np.int64)
     cuts[0], cuts[1:-1], cuts[-1] = 0, positions, values.size
     pieces = pa.LargeStringArray.from_buffers(cuts.size - 1, pa.py_buffer(cuts), pa.py_buffer(values))
