@@ -4,6 +4,7 @@ import json
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import geminate as gm
@@ -43,6 +44,21 @@ def test_rows_come_in_the_order_of_the_prompts(tmp_path):
     assert outcomes(rows) == [("a", "ok", "1"), ("b", "missing", None), ("c", "ok", "3")]
     assert rows.report.outcomes == {"ok": 2, "missing": 1}
     assert rows.report.imbalances() == []
+
+
+def test_the_rows_are_the_same_whether_the_prompts_lie_in_columns_or_in_lines(tmp_path):
+    rows = [{"number": at, "key": f"p-{at}", "word": "w" * (at % 7)} for at in range(3000)]
+    tables = pa.Table.from_pylist(rows[:1100]), pa.Table.from_pylist(rows[1100:]).select(["word", "key", "number"])
+    pq.write_table(tables[0], tmp_path / "1.parquet", row_group_size=333)
+    with pa.ipc.new_file(tmp_path / "2.arrow", tables[1].schema) as writer:
+        writer.write_table(tables[1], max_chunksize=700)
+    lines = [prediction("x", key=f"p-{at}", answer=str(at)) for at in range(2999, -1, -3)]
+    predictions = write_lines(tmp_path / "p.jsonl", lines)
+    whole = gm.join(write_lines(tmp_path / "prompts.jsonl", rows), predictions).read_all()
+    for prompts in ([tmp_path / "1.parquet", tmp_path / "2.arrow"], list(tables)):
+        joined = gm.join(prompts, predictions).read_all()
+        assert joined.select(whole.column_names).to_pylist() == whole.to_pylist()
+        assert joined.column_names[:3] == ["number", "key", "word"]
 
 
 def test_any_arrow_data_is_a_prompt_set_and_any_arrow_reader_takes_the_rows(tmp_path):

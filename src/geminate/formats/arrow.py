@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
@@ -22,8 +22,13 @@ def read_schema(source: Source) -> pa.Schema:
         return reader.schema
 
 
-def iter_record_batches(source: Source) -> Iterator[pa.RecordBatch]:
-    """The record batches as they were written, checked, since what others wrote need not be sound.
+def measure(source: Source) -> int:
+    """How many bytes the rows take, or fewer where the file is compressed."""
+    return source.path.stat().st_size
+
+
+def iter_record_batches(source: Source, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """The record batches as they were written, with all columns or some; checked, since others may have written them.
 
     The file is mapped, so that even one record batch of all rows takes no memory of its own, unless it is compressed.
 
@@ -33,8 +38,9 @@ def iter_record_batches(source: Source) -> Iterator[pa.RecordBatch]:
     with readable(source.name), _open(source) as reader:
         is_file = isinstance(reader, pa.ipc.RecordBatchFileReader)
         for record_batch in map(reader.get_batch, range(reader.num_record_batches)) if is_file else reader:
-            record_batch.validate(full=True)
-            yield record_batch
+            wanted = record_batch if columns is None else record_batch.select(columns)
+            wanted.validate(full=True)
+            yield wanted
 
 
 def _open(source: Source) -> pa.ipc.RecordBatchFileReader | pa.ipc.RecordBatchStreamReader:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -25,10 +25,17 @@ def read_schema(source: Source) -> pa.Schema:
         return file.schema_arrow
 
 
-def iter_record_batches(source: Source) -> Iterator[pa.RecordBatch]:
-    """The rows in order, so many at a time as hold about 4 MiB by the file's own account, and at most 1,024.
+def measure(source: Source) -> int:
+    """How many bytes the rows take unpacked, by the file's own account."""
+    with readable(source.name), _open(source) as file:
+        return sum(file.metadata.row_group(index).total_byte_size for index in range(file.metadata.num_row_groups))
 
-    Memory is that of a data page for each column, and of these rows.
+
+def iter_record_batches(source: Source, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """The rows in order, with all columns or some.
+
+    So many come at a time as hold about 4 MiB by the file's own account, and at most 1,024; memory is that of a data
+    page for each column, and of these rows.
 
     Raises:
         PromptError: The file is damaged.
@@ -39,7 +46,7 @@ def iter_record_batches(source: Source) -> Iterator[pa.RecordBatch]:
             group = metadata.row_group(index)
             row_bytes = group.total_byte_size // max(group.num_rows, 1) + 1
             step = max(1, min(STEP_ROWS, _STEP_BYTES // row_bytes))
-            yield from file.iter_batches(batch_size=step, row_groups=[index], use_threads=False)
+            yield from file.iter_batches(batch_size=step, row_groups=[index], columns=columns, use_threads=False)
 
 
 def _open(source: Source) -> pq.ParquetFile:

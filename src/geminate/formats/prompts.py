@@ -112,6 +112,24 @@ class Prompts:
             if picker.is_done:
                 return
 
+    @property
+    def columnar_bytes(self) -> int | None:
+        """About how much memory all rows take, where some columns can be read alone; None where they cannot."""
+        sizes = [reader.columns.nbytes if reader.columns else None for reader in self._readers]
+        return None if self.selection or None in sizes else sum(size or 0 for size in sizes)
+
+    def iter_columns(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """The rows of ``iter_record_batches`` with the columns of these names alone, read without the others.
+
+        To be used where ``columnar_bytes`` has a value.
+        """
+        schema = pa.schema([self.schema.field(name) for name in names])
+        for reader in self._readers:
+            assert reader.columns is not None  # noqa: S101 - The caller has asked.
+            there = [name for name in names if name in reader.schema.names]
+            for part in reader.columns.iter_parts(there):
+                yield conform(part.record_batch, schema)
+
     def locate(self, row: int) -> tuple[str, int]:
         """The file and the number in it of a row that has been read; rows are counted from 0.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -25,13 +25,26 @@ from geminate.wire.uris import BQ_SCHEME
 
 _JSON = {"jsonl": jsonl.iter_row_blocks, "json": json_array.iter_row_blocks}
 _TABLES = {
-    "parquet": (parquet.read_schema, parquet.iter_record_batches),
-    "arrow": (arrow.read_schema, arrow.iter_record_batches),
+    "parquet": parquet,
+    "arrow": arrow,
 }
 
 Identify = Callable[[], SourceIdentity]
 IterBlocks = Callable[[], Iterator[RowBlock]]
 IterParts = Callable[[], Iterator[Numbered]]
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What a source in columns can do: some of them are read without the others, and all of them again for little.
+
+    Attributes:
+        nbytes: About how many bytes all rows take.
+        iter_parts: The rows with the columns of these names alone, numbered.
+    """
+
+    nbytes: int
+    iter_parts: Callable[[Sequence[str]], Iterator[Numbered]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +56,14 @@ class Reader:
         schema: Its columns, in plain types.
         iter_parts: Its rows, numbered, in small record batches of any encoding.
         identify: Reads what tells that it has changed.
+        columns: How to read some columns, None where reading them costs as much as reading all.
     """
 
     name: str
     schema: pa.Schema
     iter_parts: IterParts
     identify: Identify
+    columns: Columns | None = None
 
 
 def open_readers(sources: Any, options: PromptOptions, outside: Outside) -> list[Reader]:
@@ -107,13 +122,15 @@ def _open_file(source: Source, shape: Shape, columns: tuple[str, ...] | None, sp
     if source.format in delimited.DELIMITERS:
         text = delimited.open_delimited(source, columns)
         schema = pa.schema([pa.field(name, pa.string()) for name in text.names])
-        read = partial(delimited.iter_record_batches, text)
-    else:
-        read_schema, iter_record_batches = _TABLES[source.format]
-        plain = _unpacked(source, spool)
-        schema = plain_schema(read_schema(plain), source.name)
-        read = partial(iter_record_batches, plain)
-    return lambda: Reader(source.name, schema, lambda: iter_numbered(read()), identify)
+        return lambda: Reader(source.name, schema, lambda: iter_numbered(delimited.iter_record_batches(text)), identify)
+    table = _TABLES[source.format]
+    plain = _unpacked(source, spool)
+    schema = plain_schema(table.read_schema(plain), source.name)
+
+    def iter_parts(names: Sequence[str] | None = None) -> Iterator[Numbered]:
+        return iter_numbered(table.iter_record_batches(plain, names))
+
+    return lambda: Reader(source.name, schema, iter_parts, identify, Columns(table.measure(plain), iter_parts))
 
 
 def _open_rows(
@@ -135,10 +152,11 @@ def _open_rows(
 def _table_reader(name: str, table: pa.Table) -> Reader:
     schema = plain_schema(table.schema, name)
 
-    def iter_parts() -> Iterator[Numbered]:
-        return iter_numbered(table.to_batches())
+    def iter_parts(names: Sequence[str] | None = None) -> Iterator[Numbered]:
+        return iter_numbered((table if names is None else table.select(names)).to_batches())
 
-    return Reader(name, schema, iter_parts, partial(_identify_rows, name, schema, iter_parts))
+    identify = partial(_identify_rows, name, schema, iter_parts)
+    return Reader(name, schema, iter_parts, identify, Columns(table.nbytes, iter_parts))
 
 
 def _open_bigquery(uri: str, outside: Outside) -> Reader:

@@ -152,7 +152,7 @@ def _with_media(opened: OpenRows, settings: JoinSettings, key: str | None, *, ke
 
 def _open_joined(left: Left, files: list[LineFile], options: JoinOptions, on_stray: OnStray) -> RowStream:
     spool = RecordSpool()
-    joiner = Joiner(left.schema, options, spool, on_stray)
+    joiner = Joiner(left.schema, options, spool, on_stray, left.reread)
 
     def iter_rows() -> Iterator[pa.RecordBatch]:
         with spool:

@@ -17,6 +17,7 @@ from geminate.formats.spool import Spool
 from geminate.pipeline.prompt_media import REHEARSED, PromptMedia
 from geminate.pipeline.templates import compile_spec
 from geminate.stages.keys import KEY_COLUMN, KeyColumn, choose_key
+from geminate.stages.prompt_store import Reread
 from geminate.stages.requests import RequestBlock
 from geminate.stages.requests.media import NO_MEDIA
 from geminate.stages.specs import Spec
@@ -49,12 +50,14 @@ class Left:
         key_names: What the key may be called on a prediction line, likeliest first.
         has_fingerprints: Whether its requests can be known, so that predictions without a key can be joined.
         iter_batches: Reads it in order.
+        reread: Reads its columns once more, where that is cheap; ``iter_batches`` then brings the key alone.
     """
 
     schema: pa.Schema
     key_names: tuple[str, ...]
     has_fingerprints: bool
     iter_batches: Callable[[], Iterator[LeftBatch]]
+    reread: Reread | None = None
 
 
 def open_prompt_side(prompts: Prompts, key_name: str | None, spec: Spec | None) -> Left:
@@ -66,6 +69,12 @@ def open_prompt_side(prompts: Prompts, key_name: str | None, spec: Spec | None) 
     """
     key = choose_key(prompts.schema, key_name)
     schema = key.extend_schema(prompts.schema)
+    names = _distinct(key.name, *KEY_NAMES)
+    if spec is None and not key.generated and prompts.columnar_bytes is not None:
+        reread = Reread(prompts.columnar_bytes, prompts.iter_record_batches)
+        return Left(
+            schema, names, has_fingerprints=False, iter_batches=partial(_iter_keys, prompts, key), reread=reread
+        )
     encoder = compile_spec(spec, schema) if spec else None
     media = PromptMedia(spec, encoder, REHEARSED, prompts.locate) if spec and encoder else None
 
@@ -79,7 +88,12 @@ def open_prompt_side(prompts: Prompts, key_name: str | None, spec: Spec | None) 
             yield LeftBatch(columns, keys, prints)
             row += record_batch.num_rows
 
-    return Left(schema, _distinct(key.name, *KEY_NAMES), encoder is not None, iter_batches)
+    return Left(schema, names, encoder is not None, iter_batches)
+
+
+def _iter_keys(prompts: Prompts, key: KeyColumn) -> Iterator[LeftBatch]:
+    for columns in prompts.iter_columns([key.name]):
+        yield LeftBatch(columns, key.texts(columns), None)
 
 
 def open_request_side(files: list[LineFile], key_name: str | None) -> Left:

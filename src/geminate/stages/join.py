@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from geminate.stages.correlate import Found, PromptIndex
 from geminate.stages.match import NO_ROW
 from geminate.stages.predictions import DecodedBlock
-from geminate.stages.prompt_store import PromptRange, PromptStore
+from geminate.stages.prompt_store import PromptRange, PromptStore, Reread
 from geminate.stages.reading import ReadOptions
 from geminate.stages.report import JoinReport
 from geminate.stages.rows import Origin, assemble_rows, choose, fill_unanswered, joined_schema
@@ -64,6 +64,7 @@ class Joiner:
         options: How to join.
         spool: Where what does not fit in memory goes; the caller closes it.
         on_stray: Called with each line that is unreadable, of no prompt, or under suspicion, as soon as it is found.
+        reread: Where the prompts' columns come from; without it, from ``add_prompts``.
 
     Attributes:
         schema: The schema of the joined rows.
@@ -74,14 +75,19 @@ class Joiner:
     """
 
     def __init__(
-        self, prompts_schema: pa.Schema, options: JoinOptions, spool: Spool, on_stray: Callable[[Stray], None]
+        self,
+        prompts_schema: pa.Schema,
+        options: JoinOptions,
+        spool: Spool,
+        on_stray: Callable[[Stray], None],
+        reread: Reread | None = None,
     ) -> None:
         self.schema = joined_schema(prompts_schema, options.reading, options.prefix)
         self.report = JoinReport()
         self._options = options
         self._spool = spool
         self._on_stray = on_stray
-        self._prompts = PromptStore(prompts_schema, spool, _PROMPTS_SLOT)
+        self._prompts = PromptStore(prompts_schema, spool, _PROMPTS_SLOT, reread)
         self._index: PromptIndex | None = None
         self._origins: dict[Origin, int] = {}
         self._pending: list[pa.RecordBatch] = []
@@ -99,7 +105,7 @@ class Joiner:
         """Nothing; these prompts come after those before.
 
         Args:
-            batch: The prompts' own columns.
+            batch: The prompts' own columns; of those that are reread, any.
             keys: Their keys as text, as their owner wrote them.
             fingerprints: Of their requests; needed to join by request and to cross-check.
             rejects: Why a prompt was never sent; null for those that were.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +38,19 @@ class PromptRange:
         return PromptRange(self.first + start, parts[:-2], parts[-2], parts[-1])
 
 
+@dataclass(frozen=True, slots=True)
+class Reread:
+    """Prompts whose columns can be read once more for less than it costs to put them by.
+
+    Attributes:
+        nbytes: About how much memory they all take.
+        iter_record_batches: Reads them, in the same order.
+    """
+
+    nbytes: int
+    iter_record_batches: Callable[[], Iterator[pa.RecordBatch]]
+
+
 class PromptStore:
     """The prompts, of which only what they are found by stays in memory; their columns go to a spool.
 
@@ -45,12 +58,14 @@ class PromptStore:
         schema: The schema of the prompts' own columns.
         spool: Where the columns go.
         slot: The slot of the spool that is theirs.
+        reread: Where the columns come from instead; only keys go to the spool then.
     """
 
-    def __init__(self, schema: pa.Schema, spool: Spool, slot: int) -> None:
+    def __init__(self, schema: pa.Schema, spool: Spool, slot: int, reread: Reread | None = None) -> None:
         self.count = 0
-        self.nbytes = 0
-        own = [field.with_name(f"column {at}") for at, field in enumerate(schema)]
+        self.nbytes = reread.nbytes if reread else 0
+        self._reread = reread
+        own = [] if reread else [field.with_name(f"column {at}") for at, field in enumerate(schema)]
         self._schema = pa.schema([*own, pa.field("key", pa.string()), pa.field("reject", pa.string())])
         self._spool = spool
         self._slot = slot
@@ -83,7 +98,8 @@ class PromptStore:
         if lost.any():
             row = self.count + int(lost.argmax()) + 1
             raise PromptError("it has no key", where=f"prompt {row}", remedy="give every prompt a key")
-        kept = pa.RecordBatch.from_arrays([*batch.columns, keys, rejects], schema=self._schema)
+        own = [] if self._reread else batch.columns
+        kept = pa.RecordBatch.from_arrays([*own, keys, rejects], schema=self._schema)
         self._spool.append(self._slot, kept)
         self.count += rows
         self.nbytes += kept.nbytes
@@ -111,22 +127,13 @@ class PromptStore:
 
     def iter_ranges(self, range_rows: int) -> Iterator[PromptRange]:
         """The prompts in input order, ``range_rows`` at a time; memory is that of one range."""
-        pending: list[pa.RecordBatch] = []
         first = 0
-        for batch in self._spool.read(self._slot):
-            pending.append(batch)
-            held = sum(each.num_rows for each in pending)
-            while held >= range_rows:
-                whole = pa.concat_batches(pending)
-                yield self._range(first, whole.slice(0, range_rows))
-                pending = [whole.slice(range_rows)]
-                first, held = first + range_rows, held - range_rows
-        if first < self.count:
-            yield self._range(first, pa.concat_batches(pending))
-
-    def _range(self, first: int, batch: pa.RecordBatch) -> PromptRange:
-        *columns, keys, rejects = batch.columns
-        return PromptRange(first, columns, keys, rejects)
+        kept = _iter_ranges(self._spool.read(self._slot), range_rows)
+        again = _iter_ranges(self._reread.iter_record_batches(), range_rows) if self._reread else None
+        for batch in kept:
+            *columns, keys, rejects = batch.columns
+            yield PromptRange(first, next(again).columns if again else columns, keys, rejects)
+            first += batch.num_rows
 
     def _exact_rows(self, index: MatchIndex) -> dict[str, int]:
         """The rows by key where several keys have one hash, which only the keys themselves can tell apart."""
@@ -147,3 +154,18 @@ class PromptStore:
                     )
             first += batch.num_rows
         return exact
+
+
+def _iter_ranges(batches: Iterable[pa.RecordBatch], range_rows: int) -> Iterator[pa.RecordBatch]:
+    """The same rows, so many at a time, and the rest."""
+    pending: list[pa.RecordBatch] = []
+    held = 0
+    for batch in batches:
+        pending.append(batch)
+        held += batch.num_rows
+        while held >= range_rows:
+            whole = pa.concat_batches(pending)
+            yield whole.slice(0, range_rows)
+            pending, held = [whole.slice(range_rows)], held - range_rows
+    if held:
+        yield pa.concat_batches(pending)
