@@ -8,8 +8,10 @@ import pyarrow as pa
 import pytest
 
 from geminate.errors import PromptError, UsageError
+from geminate.formats import readers
 from geminate.formats.options import PromptOptions
 from geminate.formats.prompts import open_prompts
+from geminate.formats.row_text import encode_json_lines
 
 TABLE = pa.table({"a": [1, 2, 3], "t": ["x", None, "z"]})
 FRAME = pl.DataFrame(TABLE)
@@ -127,3 +129,18 @@ def test_rows_that_are_none_are_named(source, reason):
 def test_what_is_no_source_is_refused(source):
     with pytest.raises(UsageError):
         open_prompts(source)
+
+
+def test_large_cells_are_identified_few_at_a_time(monkeypatch):
+    table = pa.table({"photo": [bytes([n]) * 3_000_000 for n in range(8)]})
+    whole = open_prompts(table).identity
+    sizes = []
+
+    def spy(record_batch):
+        sizes.append(record_batch.nbytes)
+        return encode_json_lines(record_batch)
+
+    monkeypatch.setattr(readers, "encode_json_lines", spy)
+    assert open_prompts(table).identity == whole
+    assert max(sizes) < 8_000_000
+    assert sum(sizes) > 24_000_000

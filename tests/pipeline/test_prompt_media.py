@@ -6,6 +6,7 @@ import json
 import os
 import sys
 
+import jsonschema
 import msgspec
 import pyarrow as pa
 import pytest
@@ -23,6 +24,7 @@ from geminate.pipeline.build import BuildOptions, build_run
 from geminate.pipeline.prompt_media import Upload
 from geminate.stages.requests import media_columns
 from geminate.wire.limits import LIMITS
+from geminate.wire.schemas import load_schema
 
 PART = "{{ photo | part }}"
 
@@ -251,14 +253,23 @@ def test_sizes_are_kept_inline_and_in_the_store(folder, monkeypatch, suffix, lim
             assert [found for _, found, _ in violations] == ([] if is_right or expected is None else [expected])
 
 
+def test_uploading_without_media_is_a_slip(upload):
+    with pytest.raises(UsageError, match="the spec has no media to upload"):
+        parts_of([{"a": "b"}], gm.Spec.from_prompt("gemini-3.5-flash", "{{ a }}"), upload=upload)
+
+
 def test_a_line_must_stay_readable(monkeypatch, media_bytes):
     size = -(-len(media_bytes["wav"]) // 3) * 4
-    for module in (media_cells, media_columns):
+    for module in (media_cells, media_columns, prompt_media):
         monkeypatch.setattr(module, "MAX_INLINE_BYTES", 2 * size)
     table = pa.table({"photo": [[media_bytes["wav"]] * count for count in (2, 3)]})
     assert [(line, rule) for line, rule, _ in parts_of(table)[1]] == [(2, "limit.line_bytes")]
+    assert "upload the media" in parts_of(table)[1][0][2]
+    scaled = spec(media={"photo": {"max_edge": 16}})
+    assert [(line, rule) for line, rule, _ in parts_of(table, scaled)[1]] == [(2, "limit.line_bytes")]
     monkeypatch.setattr(media_cells, "MAX_INLINE_BYTES", size - 1)
-    assert "upload it" in parts_of(table)[1][0][2]
+    single = pa.table({"photo": [media_bytes["wav"]]})
+    assert "upload it" in parts_of(single)[1][0][2]
 
 
 def test_images_are_scaled_down_where_the_spec_says(media_bytes, upload):
@@ -324,6 +335,7 @@ def test_the_manifest_says_what_became_of_media(folder, media_bytes, upload):
             ("audio/wav", len(media_bytes["wav"])),
         }
         assert "media.jsonl" in [file.name for file in manifest.files]
+        jsonschema.validate(json.loads((folder / name / "manifest.json").read_text()), load_schema("manifest"))
     assert records == [(2, 0, 1), (0, 2, 1)]
     inlined = build_run(open_prompts([{"photo": cell} for cell in cells]), spec(), folder / "three").media
     assert (inlined.inlined, inlined.inlined_bytes) == (3, 2 * len(media_bytes["png"]) + len(media_bytes["wav"]))

@@ -15,7 +15,7 @@ from geminate.formats import arrow, bigquery, delimited, json_array, jsonl, memo
 from geminate.formats.compression import compression_of, iter_plain
 from geminate.formats.json_rows import RowBlock, iter_typed, observe_blocks
 from geminate.formats.options import PromptOptions
-from geminate.formats.record_batches import Numbered, iter_numbered
+from geminate.formats.record_batches import STEP_ROWS, Numbered, iter_numbered, iter_packed
 from geminate.formats.row_text import encode_json_lines
 from geminate.formats.schemas import conform, plain_schema
 from geminate.formats.shapes import Shape
@@ -23,6 +23,7 @@ from geminate.formats.sources import STDIN, Outside, Source, SourceIdentity, ite
 from geminate.formats.spool import Spool
 from geminate.wire.uris import BQ_SCHEME
 
+_IDENTITY_BYTES = 4 * 1024 * 1024  # Rows may be pictures, and their text is taken all at once.
 _JSON = {"jsonl": jsonl.iter_row_blocks, "json": json_array.iter_row_blocks}
 _TABLES = {
     "parquet": parquet,
@@ -166,7 +167,8 @@ def _open_bigquery(uri: str, outside: Outside) -> Reader:
 
 def _identify_rows(name: str, schema: pa.Schema, iter_parts: IterParts) -> SourceIdentity:
     # Of the rows as text, since a table's bytes depend on how it is cut into record batches.
-    lines = (encode_json_lines(conform(part.record_batch, schema)) for part in iter_parts())
+    parts = iter_packed(iter_parts(), STEP_ROWS, _IDENTITY_BYTES)
+    lines = (encode_json_lines(conform(part.record_batch, schema)) for part in parts)
     return SourceIdentity(name, *measure(lines))
 
 

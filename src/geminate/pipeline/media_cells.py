@@ -49,6 +49,11 @@ class Treatment:
     uploader: Uploader | None = None
 
     @property
+    def is_inline(self) -> bool:
+        """Whether media go into request lines as they are, so that their size is known beforehand."""
+        return self.upload_uri is None and self.box is None
+
+    @property
     def box(self) -> Box | None:
         """What images must fit into, None where any will do."""
         edge, pixels = self.options.max_edge, self.options.max_pixels
@@ -160,6 +165,7 @@ def _settle_content(file: BinaryIO, size: int, name: str | None, treatment: Trea
         mime_type, notes = _find_type(file.read(HEAD_BYTES), name, treatment)
         kind = MEDIA_KINDS.get(mime_type, "")
         if kind == "text":
+            _check_size(kind, size, treatment.limits, inline=upload_uri is None)
             _check_text(file)
         scaled = _scale(file, size, mime_type, treatment.box) if treatment.box and kind == "image" else None
         if scaled is not None:

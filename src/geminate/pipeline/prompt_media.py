@@ -13,13 +13,14 @@ import pyarrow as pa
 
 from geminate.adapters.system import SystemClock
 from geminate.connect import Where, open_store
+from geminate.errors import UsageError
 from geminate.formats.images import require_pillow
 from geminate.pipeline.folder import MediaRecord
 from geminate.pipeline.media_cells import Treatment, is_remote, settle_medium, size_of
 from geminate.pipeline.uploads import UploadedObject, Uploader
 from geminate.stages.requests import RequestEncoder
 from geminate.stages.requests.media import NO_MEDIA, MediaCell, MediaColumns, MediaSlot, iter_media_cells
-from geminate.stages.requests.media_columns import MediaColumnsBuilder, Settled
+from geminate.stages.requests.media_columns import MAX_INLINE_BYTES, MediaColumnsBuilder, Settled
 from geminate.stages.specs import Spec
 from geminate.wire.limits import limits_of
 from geminate.wire.uris import GS_SCHEME, split_gs_uri
@@ -71,7 +72,7 @@ class PromptMedia:
 
     Raises:
         InputError: The upload's URI is none.
-        UsageError: Images should be scaled, and Pillow is not there.
+        UsageError: Images should be scaled, and Pillow is not there; or media uploaded, and the spec asks for none.
     """
 
     def __init__(
@@ -82,6 +83,9 @@ class PromptMedia:
         locate: Callable[[int], tuple[str, int]],
         emulator_path: Path | None = None,
     ) -> None:
+        if upload.uri is not None and not encoder.media:
+            remedy = "write {{ COL | part }} among its parts, or leave out --upload"
+            raise UsageError("the spec has no media to upload", where=upload.uri, remedy=remedy)
         self._slots = encoder.media
         self._limits = limits_of(spec.model)
         self._locate = locate
@@ -199,15 +203,19 @@ class PromptMedia:
         """What will become of one cell, and how many bytes are read for it."""
         if media is None:
             return None, 0
-        treatment, size = self._treatments[slot], 0
+        treatment = self._treatments[slot]
+        sizes = [0 if is_remote(cell, folder) else size_of(cell, folder) for cell in media]
+        if treatment.is_inline and len(media) > 1 and sum(sizes) > MAX_INLINE_BYTES:
+            # Together they would not fit into memory, either.
+            what = f"{sum(sizes):,} bytes are too many for a request line; upload the media"
+            return [Violation("limit.line_bytes", what)], 0
         pending: list[_Pending] = []
         for cell in media:
             if is_remote(cell, folder):
                 pending.append(settle_medium(cell, folder, treatment))
             else:
-                size += size_of(cell, folder)
                 pending.append(threads.submit(settle_medium, cell, folder, treatment))
-        return pending, size
+        return pending, sum(sizes)
 
     def _folder_of(self, row: int) -> str:
         file, _ = self._locate(row)
