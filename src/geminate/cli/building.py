@@ -68,6 +68,9 @@ def built_sentences(run_path: Path, manifest: Manifest) -> list[str]:
     rows, shards = sum(shard.rows for shard in manifest.shards), len(manifest.shards)
     size_bytes = sum(shard.size_bytes for shard in manifest.shards)
     sentences = [f"{counted(rows, 'request')} in {counted(shards, 'shard')}, {size_bytes:,} bytes: {run_path}"]
+    if manifest.prompts.followers:
+        followers = counted(manifest.prompts.followers, "prompt")
+        sentences.append(f"{followers} beside them with a request equal to one of these, which is sent once")
     if manifest.media:
         sentences.append(_media_sentence(manifest.media))
     sentences += manifest.notes
@@ -99,6 +102,7 @@ def _report(run_path: Path, manifest: Manifest) -> Report:
         "prompts": manifest.prompts.count,
         "requests": sum(shard.rows for shard in manifest.shards),
         "rejected": manifest.prompts.rejected,
+        "followers": manifest.prompts.followers,
         "shards": shards,
     }
     if manifest.media:

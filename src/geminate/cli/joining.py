@@ -112,6 +112,10 @@ def joined_sentences(joined: Joined) -> list[str]:
     sentences += [f"{getattr(joined, name):>9,}  {text}" for name, text in _STRAYS.items() if getattr(joined, name)]
     if joined.orphans and not joined.used:
         sentences.append("no prediction found its prompt: name the key with --key, or give the spec to join by request")
+    if joined.fanned_out:
+        sentences.append(
+            f"{joined.fanned_out:>9,}  prompts share the prediction of an equal request, which was sent once"
+        )
     if joined.duplicates:
         sentences.append(f"{joined.duplicates:>9,}  further predictions for a prompt that has one; they may be billed")
     if joined.repairs:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,6 +36,7 @@ from geminate.pipeline.folder import (
     SourceRecord,
     hash_file,
 )
+from geminate.pipeline.followers import FollowersFile
 from geminate.pipeline.overlap import iter_ahead
 from geminate.pipeline.progress import Notify, Progress, silent
 from geminate.pipeline.prompt_media import PromptMedia, Upload
@@ -64,6 +65,7 @@ class BuildOptions:
         max_shard_bytes: Bytes a shard.
         on_reject: Whether a prompt that breaks a rule becomes a ``rejected`` row, or stops the build.
         upload: Where local media are stored; by default they go inline.
+        dedupe: Whether equal requests are sent once, and their prompts share the prediction.
     """
 
     key: str | None = None
@@ -71,6 +73,7 @@ class BuildOptions:
     max_shard_bytes: int = int(LIMITS.max_input_file_bytes * _BYTES_MARGIN)
     on_reject: Literal["keep", "fail"] = "keep"
     upload: Upload = field(default_factory=Upload)
+    dedupe: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +116,12 @@ def build_run(
             run_id=secrets.token_hex(6),
             model=spec.model,
             spec_fingerprint=spec.fingerprint,
-            prompts=PromptsRecord(builder.rows, builder.rejected, prompts.selection, sources),
+            prompts=PromptsRecord(builder.rows, builder.rejected, prompts.selection, sources, builder.followers),
             key=key.name,
             key_generated=key.generated,
             notes=(*notes_on(spec), *media.notes),
             shards=tuple(files.shards),
-            files=(spec_file, violations_file, *_write_objects(folder, media), *files.files),
+            files=(spec_file, violations_file, *_write_objects(folder, media), *builder.side_files, *files.files),
             media=media.record,
         )
         written = folder.write_json(MANIFEST_NAME, manifest)
@@ -142,6 +145,8 @@ class _Builder:
         self._guard = LineGuard() if encoder.free_paths else None
         self.rows = 0
         self.rejected = 0
+        self.followers = 0
+        self.side_files: list[FileRecord] = []
 
     def write(self, folder: RunFolder, media: PromptMedia) -> ShardFiles:
         schema = self._key.extend_schema(self._prompts.schema)
@@ -149,13 +154,16 @@ class _Builder:
         cutter = ShardCutter(ShardLimits(self._options.max_rows, self._options.max_shard_bytes))
         resolved = media.iter_resolved(iter_ahead(self._prompts.iter_record_batches()))
         encoded = iter_ahead(self._iter_encoded(resolved))
-        with files, (folder.path / VIOLATIONS_NAME).open("wb") as violations:
+        followers = FollowersFile(folder) if self._options.dedupe else None
+        with files, followers or nullcontext(), (folder.path / VIOLATIONS_NAME).open("wb") as violations:
             for block in encoded:
-                files.write(cutter, block.prompts, block.lines)
+                files.write(cutter, block.prompts, followers.strip(block.lines) if followers else block.lines)
                 self.rejected += block.lines.null_count
                 for violation in block.violations:
                     violations.write(msgspec.json.encode(violation) + b"\n")
                 self._notify(Progress("build", self.rows, None, "prompts"))
+        if followers:
+            self.followers, self.side_files = followers.count, [followers.record()]
         self._refuse_duplicates(folder, files.shards)
         return files
 

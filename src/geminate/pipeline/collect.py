@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import accumulate
 from pathlib import Path
 
 import msgspec
@@ -16,7 +17,9 @@ from geminate.formats.line_files import LineFile, find_line_files
 from geminate.formats.record_spool import RecordSpool
 from geminate.ledger import OVER, Attempt, Ledger
 from geminate.pipeline.claims import make_claim, sweep_claim
+from geminate.pipeline.fan_out import fan_out
 from geminate.pipeline.folder import REJECT_COLUMN, SPEC_NAME, Manifest, RunFolder, ShardRecord
+from geminate.pipeline.followers import Followers
 from geminate.pipeline.media import open_media_folder, with_media_files
 from geminate.pipeline.opening import DEFAULT_STORES
 from geminate.pipeline.outputs import Joined, OnStray, OpenRows, OutputOptions, RowStream, write_joined
@@ -130,17 +133,22 @@ class Collector:
             )
         spec = Spec.from_document(self.folder.read_json(SPEC_NAME))
         options = JoinOptions(reading=self.options.reading(read_answer(spec)), prefix=self.options.prefix)
+        followers = Followers.read(self.folder, self.manifest)
+        firsts = accumulate((record.prompts for record in self.manifest.shards), initial=0)
         return [
-            ShardJoin(self, record, [a for a in attempts if a.shard == record.name], options)
-            for record in self.manifest.shards
+            ShardJoin(self, record, [a for a in attempts if a.shard == record.name], options, followers, first)
+            for record, first in zip(self.manifest.shards, firsts, strict=False)
         ]
 
     def _open_rows(self, shards: list[ShardJoin]) -> OpenRows:
-        report = JoinReport()
+        report, followers = JoinReport(), shards[0].followers
 
         def open_rows(on_stray: OnStray) -> RowStream:
             rows = (record_batch for shard in shards for record_batch in shard.iter_rows(on_stray, report))
-            return RowStream(shards[0].schema(), report, rows)
+            stream = RowStream(shards[0].schema(), report, rows)
+            if not followers:
+                return stream
+            return fan_out(stream, followers, len(shards[0].prompts_schema()), self.options.prefix)
 
         if self.options.media is None:
             return open_rows
@@ -150,12 +158,23 @@ class Collector:
 
 @dataclass(frozen=True, slots=True)
 class ShardJoin:
-    """One shard's join: its prompts, and the predictions of all its attempts."""
+    """One shard's join: its prompts, and the predictions of all its attempts.
+
+    Attributes:
+        collector: Whose it is.
+        record: The shard.
+        attempts: Its attempts.
+        options: How it is joined.
+        followers: The run's prompts whose request was not sent again; here they are as if rejected.
+        first_row: The row of the shard's first prompt in the run.
+    """
 
     collector: Collector
     record: ShardRecord
     attempts: list[Attempt]
     options: JoinOptions
+    followers: Followers
+    first_row: int
 
     def schema(self) -> pa.Schema:
         """The schema of the joined rows."""
@@ -203,9 +222,11 @@ class ShardJoin:
     def _add_prompts(self, joiner: Joiner, *, with_fingerprints: bool) -> None:
         key = KeyColumn(self.collector.manifest.key, generated=False)
         prints = self._iter_fingerprints()
+        row = self.first_row
         with pa.ipc.open_stream(self._prompts_path()) as reader:
             for record_batch in reader:
-                rejects = record_batch.column(REJECT_COLUMN)
+                rejects = self.followers.mark(record_batch.column(REJECT_COLUMN), row)
+                row += record_batch.num_rows
                 prompts = record_batch.drop_columns([REJECT_COLUMN])
                 sent = pc.is_null(rejects).to_pylist()
                 fingerprints = (

@@ -17,6 +17,7 @@ MANIFEST_NAME = "manifest.json"
 SPEC_NAME = "spec.json"
 VIOLATIONS_NAME = "violations.jsonl"
 MEDIA_NAME = "media.jsonl"
+FOLLOWERS_NAME = "followers.arrow"
 EMULATOR_NAME = "emulator"
 MANIFEST_FACT = "manifest_sha256"
 """The ledger's fact that vouches for the manifest, as the manifest does for the other files."""
@@ -40,12 +41,21 @@ class SourceRecord(msgspec.Struct, frozen=True):
 
 
 class PromptsRecord(msgspec.Struct, frozen=True):
-    """The prompts of a run: how many, which of what there was, and from where."""
+    """The prompts of a run: how many, which of what there was, and from where.
+
+    Attributes:
+        count: How many there were.
+        rejected: Those that broke a rule.
+        selection: Which of the sources' rows were taken, in words.
+        identity: The sources.
+        followers: Those that share the request of an earlier one, which alone is sent.
+    """
 
     count: int
     rejected: int
     selection: str
     identity: tuple[SourceRecord, ...]
+    followers: int = 0
 
 
 class ShardRecord(msgspec.Struct, frozen=True):

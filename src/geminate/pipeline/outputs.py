@@ -75,6 +75,7 @@ class Joined(msgspec.Struct, frozen=True):
         orphans: Lines of no prompt.
         unreadable: Lines that are no predictions.
         suspects: Lines whose key and request belong to different prompts.
+        fanned_out: Prompts that share the prediction of another's equal request.
         tokens: Sums over used lines.
         duplicate_tokens: Sums over duplicates, which are billed too.
         repairs: Valid answers that were not JSON as they stood, by what made them so.
@@ -93,6 +94,7 @@ class Joined(msgspec.Struct, frozen=True):
     tokens: dict[str, int]
     duplicate_tokens: dict[str, int]
     repairs: dict[str, int] = {}
+    fanned_out: int = 0
     geminate: str = geminate.__version__
 
     @property

@@ -26,6 +26,7 @@ class JoinReport:
         outcomes: Prompts by outcome.
         tokens: Sums over the used lines, by column.
         duplicate_tokens: The same over the duplicates.
+        fanned_out: Prompts that share the prediction of another's equal request.
         repairs: Valid answers of the used lines that were not JSON as they stood, by what made them so.
     """
 
@@ -36,6 +37,7 @@ class JoinReport:
     orphans: int = 0
     unreadable: int = 0
     suspects: int = 0
+    fanned_out: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     tokens: Counter[str] = field(default_factory=Counter)
     duplicate_tokens: Counter[str] = field(default_factory=Counter)
