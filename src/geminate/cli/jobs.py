@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from geminate.pipeline.runs import Run
     from geminate.pipeline.submit import SubmitOptions
     from geminate.pipeline.target import Target
+    from geminate.wire.changes import Changes
     from geminate.wire.jobs import Job
 
 
@@ -88,7 +89,8 @@ def retry(run_path: Path, max_attempts: int, max_running: int | None, on_doubt: 
     with leaving_jobs(run_path), TerminalProgress() as notify:
         how = SubmitOptions(post_again=on_doubt == "post", max_running=max_running)
         run = Run.open(run_path)
-        planned = run.retry(max_attempts, notify, how, take_changes(options))
+        changes = take_changes(options)
+        planned = run.retry(max_attempts, notify, how, changes)
     document = {
         "run": str(run_path),
         "prompts": planned.rows,
@@ -98,10 +100,10 @@ def retry(run_path: Path, max_attempts: int, max_running: int | None, on_doubt: 
         "left": dict(planned.left),
     }
     left_to_submit = run.status(refresh=False).left_to_submit
-    return Report(document, _retry_sentences(planned) + left_sentences(run_path, left_to_submit))
+    return Report(document, _retry_sentences(planned, changes) + left_sentences(run_path, left_to_submit))
 
 
-def _retry_sentences(planned: Planned) -> list[str]:
+def _retry_sentences(planned: Planned, changes: Changes) -> list[str]:
     from geminate.wire.outcomes import REMEDIES, Outcome
 
     sentences = [f"{counted(planned.rows, 'prompt')} in {counted(len(planned.attempts), 'new attempt')}"]
@@ -111,7 +113,8 @@ def _retry_sentences(planned: Planned) -> list[str]:
         sentences.append(f"{counted(planned.exhausted, 'prompt')} had every attempt they may have (--max-attempts)")
     for outcome, count in sorted(planned.left.items()):
         remedy = REMEDIES[Outcome(outcome)]
-        options = " or ".join(f"--{name.replace('_', '-')}" for name in remedy.changes)
+        untried = [name for name in remedy.changes if name not in changes.named()]
+        options = " or ".join(f"--{name.replace('_', '-')}" for name in untried)
         sentences.append(f"{count:,} {outcome} left alone: {remedy.why}" + (f"; {options} may help" if options else ""))
     return sentences
 
