@@ -15,12 +15,16 @@ from geminate.ports import JobService, ObjectStore, TableStore
 from geminate.wire.uris import collection_name, service_endpoint
 
 if TYPE_CHECKING:
+    from google.cloud import storage
+
     from geminate.adapters.bigquery import BigQueryTables
 
 DEFAULT_LOCATION = "global"
 EMULATED_PROJECT = "emulated"
 EMULATED_STAGING_URI = "gs://geminate-emulator"
-_BIGQUERY_HOST = "BIGQUERY_EMULATOR_HOST"  # Google's own client knows it, too.
+# Google's own clients know them, too.
+_BIGQUERY_HOST = "BIGQUERY_EMULATOR_HOST"
+_STORAGE_HOST = "STORAGE_EMULATOR_HOST"
 _BUCKETS = "buckets"  # The emulator's name for them, too.
 _SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 
@@ -33,9 +37,10 @@ class Where:
         project: The Google Cloud project, None for the credentials' own.
         location: The location of the jobs.
         emulate: Whether the embedded emulator stands in for the service, and a folder for the buckets.
-        endpoint: Another base URL for the job service, such as a running ``geminate emulate``.
+        endpoint: Another base URL for jobs, objects and tables, such as a running ``geminate emulate``.
         buckets_path: A folder that stands in for Cloud Storage.
         answerer: What answers in the embedded emulator, as ``module:function``; None for the built-in one.
+        impersonate: The service account that calls are made as, None for the credentials' own.
     """
 
     project: str | None = None
@@ -44,6 +49,7 @@ class Where:
     endpoint: str | None = None
     buckets_path: Path | None = None
     answerer: str | None = None
+    impersonate: str | None = None
 
     @property
     def is_local(self) -> bool:
@@ -85,11 +91,14 @@ def create_url(where: Where) -> str | None:
 
 
 def open_store(where: Where, emulator_path: Path | None = None) -> ObjectStore:
-    """The store behind ``gs://``: a folder where one stands in, else Cloud Storage.
+    """The store behind ``gs://``: a folder where one stands in, another server if one is named, else Cloud Storage.
 
     Args:
         where: Where the run lives.
         emulator_path: The folder of the run's embedded emulator, if it may have one.
+
+    Raises:
+        AccessError: There are no usable credentials.
     """
     buckets_path = where.buckets_path
     if where.emulate and emulator_path is not None:
@@ -98,15 +107,22 @@ def open_store(where: Where, emulator_path: Path | None = None) -> ObjectStore:
         from geminate.adapters.folder import FolderStore
 
         return FolderStore(buckets_path)
-    from google.auth.exceptions import DefaultCredentialsError
-    from google.cloud import storage
-
     from geminate.adapters.gcs import GcsStore
 
-    try:
-        return GcsStore(storage.Client(project=where.project))
-    except (DefaultCredentialsError, OSError) as error:
-        raise _no_credentials() from error
+    return GcsStore(_open_storage_client(where))
+
+
+def _open_storage_client(where: Where) -> storage.Client:
+    """Google's client: of another server where the environment or an endpoint names one, else of Cloud Storage."""
+    from google.auth.credentials import AnonymousCredentials
+    from google.cloud import storage
+
+    endpoint = os.environ.get(_STORAGE_HOST) or where.endpoint
+    if endpoint is not None:
+        project, options = where.project or EMULATED_PROJECT, {"api_endpoint": endpoint}
+        return storage.Client(project, credentials=AnonymousCredentials(), client_options=options)
+    credentials, _ = _open_credentials(where)
+    return storage.Client(where.project, credentials=credentials)
 
 
 def open_tables(where: Where) -> BigQueryTables:
@@ -118,7 +134,6 @@ def open_tables(where: Where) -> BigQueryTables:
         AccessError: There are no usable credentials.
     """
     from google.auth.credentials import AnonymousCredentials
-    from google.auth.exceptions import DefaultCredentialsError
     from google.cloud import bigquery
 
     from geminate.adapters.bigquery import BigQueryTables, open_read_client
@@ -128,10 +143,8 @@ def open_tables(where: Where) -> BigQueryTables:
         project = where.project or EMULATED_PROJECT
         options = {"api_endpoint": endpoint}
         return BigQueryTables(bigquery.Client(project, credentials=AnonymousCredentials(), client_options=options))
-    try:
-        client = bigquery.Client(where.project)
-    except (DefaultCredentialsError, OSError) as error:
-        raise _no_credentials() from error
+    credentials, own_project = _open_credentials(where)
+    client = bigquery.Client(_project(where, own_project), credentials=credentials)
     return BigQueryTables(client, open_read_client(client))
 
 
@@ -144,11 +157,9 @@ def locate_bucket(where: Where, bucket_uri: str) -> str | None:
     """The location of a bucket; None where a folder stands in for it, or the caller may not know."""
     if where.emulate or where.buckets_path is not None:
         return None
-    from google.cloud import storage
-
     from geminate.adapters.gcs import read_bucket_location
 
-    return read_bucket_location(storage.Client(project=where.project), bucket_uri)
+    return read_bucket_location(_open_storage_client(where), bucket_uri)
 
 
 @contextmanager
@@ -177,6 +188,12 @@ def _open_jobs(where: Where) -> Any:
 
         project = where.project or EMULATED_PROJECT
         return VertexJobs(where.endpoint, project, where.location, Credentials(token="emulated"))  # noqa: S106 an emulator takes any
+    credentials, own_project = _open_credentials(where)
+    return VertexJobs(service_endpoint(where.location), _project(where, own_project), where.location, credentials)
+
+
+def _open_credentials(where: Where) -> tuple[Any, str | None]:
+    """google-auth's default credentials, perhaps to act as a service account, and the project that they name."""
     import google.auth
     from google.auth.exceptions import DefaultCredentialsError
 
@@ -184,10 +201,18 @@ def _open_jobs(where: Where) -> Any:
         credentials, own_project = google.auth.default(scopes=_SCOPES)
     except DefaultCredentialsError as error:
         raise _no_credentials() from error
+    if where.impersonate is not None:
+        from google.auth import impersonated_credentials
+
+        credentials = impersonated_credentials.Credentials(credentials, where.impersonate, list(_SCOPES))
+    return credentials, own_project
+
+
+def _project(where: Where, own_project: str | None) -> str:
     project = where.project or own_project
     if not project:
         raise UsageError("no project is named, and the credentials name none", remedy="give --project")
-    return VertexJobs(service_endpoint(where.location), project, where.location, credentials)
+    return project
 
 
 def _no_credentials() -> AccessError:

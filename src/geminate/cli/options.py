@@ -42,8 +42,11 @@ where_options = together(
     click.option("--location", metavar="L", help="The location of the jobs.  [default: global]"),
     click.option("--emulate", is_flag=True, help="Rehearse: an embedded emulator answers, and nothing is paid."),
     click.option("--answerer", metavar="MODULE:FUNCTION", help="With --emulate: what answers instead."),
-    click.option("--endpoint", metavar="URL", help="Another job service, such as a running geminate emulate."),
+    click.option("--endpoint", metavar="URL", help="Another service, such as a running geminate emulate."),
     click.option("--buckets", "buckets_path", metavar="DIR", help="A folder that stands in for Cloud Storage."),
+    click.option(
+        "--impersonate-service-account", "impersonate", metavar="EMAIL", help="Make all calls as this service account."
+    ),
 )
 
 media_options = together(
@@ -176,18 +179,18 @@ def take_where(options: dict[str, Any]) -> Where | None:
     """Where the run should live, None where no option says; they are taken out of ``options``."""
     from geminate.connect import DEFAULT_LOCATION, Where
 
-    names = ("project", "location", "emulate", "answerer", "endpoint", "buckets_path")
-    project, location, emulate, answerer, endpoint, buckets = (options.pop(name) for name in names)
-    if not any((project, location, emulate, answerer, endpoint, buckets)):
+    names = ("project", "location", "emulate", "endpoint", "buckets_path", "answerer", "impersonate")
+    given = {name: options.pop(name) for name in names}
+    if not any(given.values()):
         return None
-    if emulate and (endpoint or buckets):
+    if given["emulate"] and (given["endpoint"] or given["buckets_path"]):
         raise UsageError(
             "--emulate brings its own job service and buckets", remedy="leave out --endpoint and --buckets"
         )
-    if answerer and not emulate:
+    if given["answerer"] and not given["emulate"]:
         raise UsageError("--answerer goes with --emulate")
-    buckets_path = Path(buckets) if buckets else None
-    return Where(project, location or DEFAULT_LOCATION, emulate, endpoint, buckets_path, answerer)
+    given["buckets_path"] = Path(given["buckets_path"]) if given["buckets_path"] else None
+    return Where(**{**given, "location": given["location"] or DEFAULT_LOCATION})
 
 
 def take_prompt_options(options: dict[str, Any]) -> PromptOptions:

@@ -17,7 +17,7 @@ from geminate.wire.uris import split_gs_uri
 _FACT = "target"
 _SETTINGS_FACT = "job_settings"
 # These only say how to reach the same jobs and buckets, and may be another address after a restart.
-_MAY_CHANGE = frozenset({"endpoint", "buckets_path", "answerer"})
+_MAY_CHANGE = frozenset({"endpoint", "buckets_path", "answerer", "impersonate"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def read_target(ledger: Ledger, wanted: Target | None) -> Target:
     target = replace(before, where=wanted.where, staging_uri=wanted.staging_uri or before.staging_uri)
     differences = [
         f"{name} was {old!r} and is now {new!r}"
-        for (name, old), new in zip(settled.items(), _encode(target).values(), strict=True)
+        for (name, old), new in zip(_encode(before).items(), _encode(target).values(), strict=True)
         if old != new and name not in _MAY_CHANGE
     ]
     if differences:
