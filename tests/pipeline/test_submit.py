@@ -152,6 +152,14 @@ def test_a_job_in_doubt_is_settled_before_the_window_counts(built, outside, jobs
     assert labels(jobs) == ["run1-00000-1"]
 
 
+def test_uploads_run_ahead_of_the_calls_and_a_failed_one_stops_them_in_its_place(built, outside, jobs, clock, tmp_path):
+    (tmp_path / "buckets/bucket/staging/run1").mkdir(parents=True)
+    (tmp_path / "buckets/bucket/staging/run1/requests-00001.jsonl").write_bytes(b"other")
+    with pytest.raises(TargetError, match="requests-00001"):
+        submit(built, outside, clock)
+    assert labels(jobs) == ["run1-00000-1"]
+
+
 class Killed(BaseException):
     """What a kill looks like from inside."""
 

@@ -14,7 +14,7 @@ from typing import BinaryIO
 import msgspec
 import pyarrow as pa
 
-from geminate.errors import AccessError, InputError, UsageError
+from geminate.errors import AccessError, InputError, TransientError, UsageError
 from geminate.ports import ObjectInfo, ObjectStore
 from geminate.wire.uris import GS_SCHEME
 
@@ -65,7 +65,7 @@ def find_line_files(names: Iterable[str], store: Callable[[], ObjectStore]) -> l
 
 def _iter_found(name: str, store: Callable[[], ObjectStore]) -> Iterator[LineFile]:
     if name == "-":
-        yield LineFile("<stdin>", None, lambda: _iter_decompressed("<stdin>", _iter_read(sys.stdin.buffer)))
+        yield _standard_input()
     elif name.startswith(GS_SCHEME):
         yield from _iter_objects(name, store())
     elif "://" in name:
@@ -77,6 +77,18 @@ def _iter_found(name: str, store: Callable[[], ObjectStore]) -> Iterator[LineFil
     else:
         found = map(Path, sorted(glob.glob(name, recursive=True)))  # noqa: PTH207 Path.glob takes no absolute pattern
         yield from (_local(path) for path in found if path.is_file())
+
+
+def _standard_input() -> LineFile:
+    once = iter([sys.stdin.buffer])
+
+    def iter_pieces() -> Iterator[bytes]:
+        stdin = next(once, None)
+        if stdin is None:
+            raise TransientError("cannot be read twice", where="<stdin>", remedy="run the command again")
+        return _iter_decompressed("<stdin>", _iter_read(stdin))
+
+    return LineFile("<stdin>", None, iter_pieces)
 
 
 def _iter_objects(uri: str, store: ObjectStore) -> Iterator[LineFile]:

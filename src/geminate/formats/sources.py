@@ -8,12 +8,13 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, islice, zip_longest
 from pathlib import Path
 from typing import BinaryIO
 
-from geminate.errors import PromptError, UsageError
+from geminate.errors import DamageError, PromptError, UsageError
 from geminate.formats.readable import readable
 from geminate.formats.spool import Spool
 from geminate.formats.suffixes import COMPRESSIONS, FORMATS, split_suffixes
@@ -24,6 +25,7 @@ STDIN = "-"
 _STDIN_NAME = "<stdin>"
 _MAGIC = re.compile(r"[*?\[]")
 _PIECE_BYTES = 1024 * 1024
+_MAX_READINGS = 3
 _MOST_SIBLINGS = 1000  # Enough to guess what was meant; a bucket may hold millions.
 
 
@@ -106,7 +108,7 @@ def iter_sources(name: str, input_format: str | None, outside: Outside) -> Itera
         store = _store(outside.store, name)
         for info in _iter_objects(name, store):
             file_format = _format_of(info.uri, input_format)
-            path = outside.spool.keep(info.uri.rpartition("/")[2], store.read(info))
+            path = _copy(info, store, outside.spool)
             yield _source(info.uri, path, file_format, info.crc32c)
     elif "://" in name:
         raise UsageError(
@@ -140,6 +142,15 @@ def measure(pieces: Iterable[bytes]) -> tuple[int, int]:
         crc32c = google_crc32c.extend(crc32c, piece)
         size_bytes += len(piece)
     return size_bytes, crc32c
+
+
+def _copy(info: ObjectInfo, store: ObjectStore, spool: Spool) -> Path:
+    """A copy of the object; one that comes damaged is read again."""
+    name = info.uri.rpartition("/")[2]
+    for _ in range(_MAX_READINGS - 1):
+        with suppress(DamageError):
+            return spool.keep(name, store.read(info))
+    return spool.keep(name, store.read(info))
 
 
 def _local(path: Path, file_format: str, spool: Spool) -> Source:

@@ -141,9 +141,10 @@ class Collector:
         ]
 
     def _open_rows(self, shards: list[ShardJoin]) -> OpenRows:
-        report, followers = JoinReport(), shards[0].followers
+        followers = shards[0].followers
 
         def open_rows(on_stray: OnStray) -> RowStream:
+            report = JoinReport()
             rows = (record_batch for shard in shards for record_batch in shard.iter_rows(on_stray, report))
             stream = RowStream(shards[0].schema(), report, rows)
             if not followers:

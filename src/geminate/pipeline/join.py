@@ -231,7 +231,9 @@ def _peek(file: LineFile) -> tuple[LineFile, set[str]]:
                 members |= msgspec.json.decode(line, type=dict[str, msgspec.Raw]).keys()
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                 continue
-    return replace(file, iter_pieces=lambda: chain(taken, pieces)), members
+    # The first reading goes on with what was peeked at; another, after damage, begins anew.
+    begun = iter([chain(taken, pieces)])
+    return replace(file, iter_pieces=lambda: next(begun, None) or file.iter_pieces()), members
 
 
 def _wanted_fingerprints(left: Left, key_name: str | None, settings: JoinSettings) -> Literal["none", "keyless", "all"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import msgspec
 import pyarrow as pa
 
 import geminate
-from geminate.errors import GeminateError
+from geminate.errors import DamageError, GeminateError
 from geminate.formats.atomic import AtomicFiles
 from geminate.formats.rows import STDOUT, check_target, write_rows
 from geminate.pipeline.overlap import iter_ahead
@@ -21,6 +22,7 @@ from geminate.stages.report import JoinReport
 from geminate.stages.strays import Stray
 
 OnStray = Callable[[Stray], None]
+_MAX_READINGS = 3
 MANIFEST_SUFFIX = ".manifest.json"
 
 
@@ -116,6 +118,8 @@ def write_joined(
 ) -> Joined:
     """The output's counts. It appears whole, its side files and manifest before it, or nothing does.
 
+    Predictions that come damaged from their store are read again, from the first row on.
+
     Raises:
         GeminateError: The counts do not add up.
         TargetError: The output exists.
@@ -124,10 +128,19 @@ def write_joined(
     options.check(out)
     if str(out) == STDOUT:
         return _write_rows(open_rows(drop), out, options, notify)
+    for _ in range(_MAX_READINGS - 1):
+        with suppress(DamageError):
+            return _write_files(open_rows, Path(out), options, notify, publishing)
+    return _write_files(open_rows, Path(out), options, notify, publishing)
+
+
+def _write_files(
+    open_rows: OpenRows, out: Path, options: OutputOptions, notify: Notify, publishing: Published | None
+) -> Joined:
     with AtomicFiles(last=out) as files:
-        strays = StrayFiles(files, Path(out), overwrite=options.overwrite)
+        strays = StrayFiles(files, out, overwrite=options.overwrite)
         joined = _write_rows(open_rows(strays.write), out, options, notify, files)
-        manifest = Path(out).with_name(Path(out).name + MANIFEST_SUFFIX)
+        manifest = out.with_name(out.name + MANIFEST_SUFFIX)
         document = msgspec.json.format(msgspec.json.encode(joined), indent=2) + b"\n"
         files.open(manifest, overwrite=True).write(document)
         if publishing:

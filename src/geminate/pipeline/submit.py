@@ -7,6 +7,8 @@ made once. Where its end is unknown, the job is looked up by that label before a
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -19,7 +21,7 @@ from geminate.pipeline.patience import call_patiently
 from geminate.pipeline.plan import JobPlan
 from geminate.pipeline.progress import Notify, Progress, silent
 from geminate.pipeline.uploads import upload_once
-from geminate.ports import Clock, JobService, ObjectStore
+from geminate.ports import Clock, JobService, ObjectInfo, ObjectStore
 from geminate.wire.jobs import ATTEMPT_LABEL, JobSettings, decode_job, encode_job, label_filter
 
 DOUBT_GRACE_S = 120.0
@@ -27,6 +29,7 @@ DOUBT_GRACE_S = 120.0
 
 _LOOK_UP_INTERVAL_S = 2.0
 _MAX_POSTS = 3
+_UPLOADS_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +85,35 @@ class Stager:
             TransientError: The store did not answer; the same call goes on.
         """
         attempts = self.ledger.attempts()
-        for done, attempt in enumerate(attempts):
+        for done, _ in enumerate(self.iter_staged(attempts)):
             notify(Progress("upload", done, len(attempts), "shards"))
-            self.stage(attempt)
 
-    def stage(self, attempt: Attempt) -> Attempt:
-        """The attempt, staged if it was only planned."""
-        if attempt.state != "planned":
-            return attempt
+    def iter_staged(self, attempts: Sequence[Attempt], most: int | None = None) -> Iterator[Attempt]:
+        """The attempts in order, staged if they were only planned, a few uploads at once.
+
+        Memory is that of four uploads.
+
+        Args:
+            attempts: The attempts.
+            most: How many planned ones are staged; None for all. The others come as they are.
+        """
+        planned = [attempt.attempt_id for attempt in attempts if attempt.state == "planned"][:most]
+        with ThreadPoolExecutor(_UPLOADS_AT_ONCE, "geminate-upload") as threads:
+            uploads = {a.attempt_id: threads.submit(self._upload, a) for a in attempts if a.attempt_id in planned}
+            try:
+                for attempt in attempts:
+                    upload = uploads.get(attempt.attempt_id)
+                    yield self._staged(attempt, upload.result()) if upload else attempt
+            finally:
+                for upload in uploads.values():
+                    upload.cancel()
+
+    def _upload(self, attempt: Attempt) -> ObjectInfo:
+        path = self.folder.requests_path(attempt.shard, attempt.number)
+        return upload_once(self.store, path, self.plan.request(attempt).input_uri)
+
+    def _staged(self, attempt: Attempt, info: ObjectInfo) -> Attempt:
         request = self.plan.request(attempt)
-        info = upload_once(self.store, self.folder.requests_path(attempt.shard, attempt.number), request.input_uri)
         return self.ledger.advance(
             attempt,
             "staged",
@@ -126,7 +148,8 @@ class Submitter:
             TransientError: The service did not answer; the same command goes on.
         """
         attempts = self.ledger.attempts()
-        for done, attempt in enumerate(attempts):
+        # The uploads run ahead of the create calls; a failed one stops the calls in its place.
+        for done, attempt in enumerate(self.stager.iter_staged(attempts, self._room_for_new(attempts))):
             notify(Progress("submit", done, len(attempts), "jobs"))
             self._submit_one(attempt)
         submitted = self.ledger.attempts()
@@ -153,9 +176,10 @@ class Submitter:
         for _ in range(_MAX_POSTS):
             if attempt.state in {"intended", "doubtful"}:
                 attempt = self._settle_doubt(attempt)
-            if attempt.state in SETTLED or not self._has_room():
+            # One that is still planned was kept back when the others were staged.
+            if attempt.state in {*SETTLED, "planned"} or self._room() == 0:
                 return
-            attempt = self._post(self.stager.stage(attempt))
+            attempt = self._post(attempt)
         if attempt.state != "committed":
             raise TransientError(
                 "the service gave no clear answer to several create calls, and shows no job",
@@ -163,9 +187,18 @@ class Submitter:
                 remedy="run the same command again later; it looks for the job first",
             )
 
-    def _has_room(self) -> bool:
+    def _room_for_new(self, attempts: list[Attempt]) -> int | None:
+        """The room that those leave which were begun before and have no job yet."""
+        room = self._room()
+        begun = sum(attempt.state not in {*SETTLED, "planned"} for attempt in attempts)
+        return None if room is None else max(0, room - begun)
+
+    def _room(self) -> int | None:
+        """How many more jobs may be unfinished; None for any number."""
         most = self.options.max_running
-        return most is None or sum(attempt.state == "committed" for attempt in self.ledger.attempts()) < most
+        if most is None:
+            return None
+        return max(0, most - sum(attempt.state == "committed" for attempt in self.ledger.attempts()))
 
     def _post(self, attempt: Attempt) -> Attempt:
         now, body = self.clock.now(), encode_job(self.stager.plan.request(attempt))
