@@ -41,7 +41,7 @@ from geminate.pipeline.overlap import iter_ahead
 from geminate.pipeline.progress import Notify, Progress, silent
 from geminate.pipeline.prompt_media import PromptMedia, Upload
 from geminate.pipeline.shard_files import ShardFiles
-from geminate.pipeline.templates import LineGuard, compile_spec, notes_on
+from geminate.pipeline.templates import LineGuard, compile_spec, notes_on, refuse_unsound_shards
 from geminate.stages.keys import KeyColumn, KeyRegister, choose_key, find_duplicate
 from geminate.stages.requests import RequestEncoder
 from geminate.stages.requests.media import MediaColumns
@@ -165,6 +165,8 @@ class _Builder:
         if followers:
             self.followers, self.side_files = followers.count, [followers.record()]
         self._refuse_duplicates(folder, files.shards)
+        if self._guard and len(files.shards) > 1:
+            refuse_unsound_shards(folder.requests_path(shard.name) for shard in files.shards)
         return files
 
     def _iter_encoded(self, resolved: Iterable[tuple[pa.RecordBatch, MediaColumns]]) -> Iterator[_Encoded]:

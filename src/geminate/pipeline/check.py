@@ -8,7 +8,7 @@ from pathlib import Path
 
 from geminate.errors import InputError
 from geminate.formats.atomic import open_atomic
-from geminate.formats.line_files import LineFile
+from geminate.formats.line_files import PIECE_BYTES, LineFile
 from geminate.pipeline.folder import is_run
 from geminate.pipeline.progress import Notify, Progress, silent
 from geminate.stages.checks import CheckOptions, RequestChecker, fix_line
@@ -40,6 +40,13 @@ def iter_request_violations(
             yield from checker.feed(block, file.name)
             notify(Progress("check", checker.line_count, None, "lines"))
     yield from checker.finish()
+
+
+def first_violation(path: Path, options: CheckOptions | None = None) -> Violation | None:
+    """What is wrong first with the request lines of one job, None where nothing is."""
+    with path.open("rb") as file:
+        pieces = iter(lambda: file.read(PIECE_BYTES), b"")
+        return next(iter_request_violations([LineFile(path.name, None, lambda: pieces)], options), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,11 @@ from geminate.errors import InputError
 from geminate.formats.atomic import open_atomic
 from geminate.formats.line_files import find_line_files
 from geminate.ledger import Attempt
+from geminate.pipeline.check import first_violation
 from geminate.pipeline.collect import Collector, ShardJoin
 from geminate.pipeline.folder import RETRY_CHANGES_FACT, RETRY_FILES_FACT, hash_file
 from geminate.pipeline.outputs import drop
-from geminate.stages.checks import CheckOptions, RequestChecker, iter_violations
+from geminate.stages.checks import CheckOptions, RequestChecker
 from geminate.stages.keys import KeyColumn
 from geminate.stages.report import JoinReport
 from geminate.wire.changes import Changes, change_line
@@ -26,7 +27,6 @@ from geminate.wire.limits import KNOWN_MODELS, bare_model
 from geminate.wire.lines import LineBlock, iter_line_blocks
 from geminate.wire.outcomes import Outcome
 from geminate.wire.token_rates import output_rates
-from geminate.wire.violations import Violation
 
 _CHECKS = CheckOptions(file_limits=False)
 
@@ -137,11 +137,11 @@ class _ShardRetry:
     def write(self, path: Path) -> int:
         """How many lines were written; they break no rule."""
         sent = self._write(path, lambda _: True)
-        violation = self._first_violation(path)
+        violation = first_violation(path, _CHECKS)
         if violation is not None and violation.rule.startswith("import."):
             # A line may be sound only beside others, which have their answers now.
             sent = self._write(path, _is_sound_alone)
-            violation = self._first_violation(path)
+            violation = first_violation(path, _CHECKS)
         if violation is not None:
             path.unlink()
             remedy = "ask for another change, or retry without it"
@@ -163,9 +163,6 @@ class _ShardRetry:
                 sent += 1
         self.changed = +self.changed
         return sent
-
-    def _first_violation(self, path: Path) -> Violation | None:
-        return next(iter_violations(_iter_blocks(path, self._shard), file=path.name, options=_CHECKS), None)
 
     def _change(self, line: bytes, outcome: Outcome) -> bytes | None:
         """The line to send, None where only a change could help and there is none to make."""

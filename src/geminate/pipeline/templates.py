@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from geminate.errors import PromptError, SpecError
+from geminate.pipeline.check import first_violation
 from geminate.stages.checks import CheckOptions, RequestChecker, check_request
 from geminate.stages.requests import RequestBlock, RequestEncoder, compile_requests
 from geminate.stages.specs import Spec, parse_text
@@ -88,6 +91,22 @@ class LineGuard:
                 f"the service would refuse the whole job: {first.message} ({first.rule})",
                 where=f"request {first.line}, {first.path}",
                 remedy="make the cells alike in all prompts",
+            )
+
+
+def refuse_unsound_shards(paths: Iterable[Path]) -> None:
+    """Nothing, where each shard is sound by itself: a line may be so only beside others, which another shard has.
+
+    Raises:
+        PromptError: The importer would refuse one.
+    """
+    for path in paths:
+        violation = first_violation(path, CheckOptions(file_limits=False))
+        if violation is not None:
+            raise PromptError(
+                f"the service would refuse the job of a shard: {violation.message} ({violation.rule})",
+                where=f"{violation.file}:{violation.line}, {violation.path}",
+                remedy="make the cells alike in all prompts, or the shards larger",
             )
 
 
