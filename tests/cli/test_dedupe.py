@@ -7,6 +7,8 @@ def test_equal_requests_are_sent_once_and_said_to_be(geminate, tmp_path):
     finished = geminate("run", "p.csv", *spec, "--dedupe", "--emulate", "-o", "rows.jsonl", "--json")
     assert finished.code == 0
     assert (finished.document["rows"], finished.document["fanned_out"], finished.document["lines"]) == (4, 2, 2)
+    other = geminate("run", "p.csv", *spec, "--emulate", "-o", "rows.jsonl")
+    assert (other.code, "equal requests" in other.err) == (5, True)
     again = geminate("run", "p.csv", *spec, "--dedupe", "--emulate", "-o", "rows.jsonl", "--overwrite")
     assert again.code == 0
     assert "2 prompts beside them" in again.err

@@ -115,6 +115,11 @@ class Manifest(msgspec.Struct, frozen=True):
     files: tuple[FileRecord, ...]
     media: MediaRecord | None = None
 
+    @property
+    def is_deduped(self) -> bool:
+        """Whether equal requests are sent once."""
+        return any(record.name == FOLLOWERS_NAME for record in self.files)
+
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:

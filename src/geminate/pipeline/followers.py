@@ -80,7 +80,7 @@ class Followers:
     @classmethod
     def read(cls, folder: RunFolder, manifest: Manifest) -> Followers:
         """Those of a run; none where equal requests were all sent."""
-        if not any(record.name == FOLLOWERS_NAME for record in manifest.files):
+        if not manifest.is_deduped:
             return cls(np.empty(0, np.int64), np.empty(0, np.int64))
         with pa.ipc.open_stream(folder.path / FOLLOWERS_NAME) as reader:
             table = reader.read_all()

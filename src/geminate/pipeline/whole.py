@@ -112,6 +112,8 @@ def _refuse_changes(run: Run, prompts: Prompts, spec: Spec, options: BuildOption
         differences.append(f"the key, which was {manifest.key!r}")
     if manifest.media is not None and manifest.media.upload_uri != options.upload.uri:
         differences.append(f"where media are uploaded to, which was {manifest.media.upload_uri or 'nowhere'}")
+    if options.dedupe != manifest.is_deduped:
+        differences.append("whether equal requests are sent once (--dedupe)")
     if differences:
         raise TargetError(
             f"a run of something else is there; different now: {'; '.join(differences)}",

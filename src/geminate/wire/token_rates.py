@@ -52,11 +52,12 @@ class Thinking(msgspec.Struct, frozen=True):
 
 
 class OutputRates(msgspec.Struct, frozen=True):
-    """What a model may write: answer and thoughts together, and thoughts if it has any."""
+    """What a model may write: answer and thoughts together, thoughts if it has any, and whether answers are images."""
 
     models: str
     max_tokens: int
     thinking: Thinking | None = None
+    images: bool = False
 
 
 class OutputFile(msgspec.Struct, frozen=True):

@@ -177,3 +177,13 @@ def test_history_takes_the_place_of_assumptions():
     fresh = estimate(text_line(), usage=Usage(500, Range(1.9, 2, 2.1), Range(10, 12, 14), 0))
     assert found.cost_usd.likely < fresh.cost_usd.likely
     assert found.cost_usd.high == fresh.cost_usd.high
+
+
+def test_a_model_of_images_answers_with_one_unless_told_otherwise():
+    image, text = (
+        estimate(line({"text": "A lamp"}, generationConfig=config), model="gemini-2.5-flash-image")
+        for config in ({}, {"responseModalities": ["TEXT"]})
+    )
+    assert image.output_tokens.likely == 1290
+    assert image.cost_usd.likely == pytest.approx(1290 * 30 / 2e6, rel=0.01)
+    assert text.output_tokens.likely < 1290

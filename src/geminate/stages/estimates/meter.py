@@ -12,7 +12,7 @@ import pyarrow as pa
 from geminate.stages.estimates.lines import Request, read_request
 from geminate.stages.estimates.media import MediaTokens
 from geminate.stages.estimates.outputs import OutputTokens, Settings
-from geminate.stages.estimates.ranges import Ranges
+from geminate.stages.estimates.ranges import Range, Ranges
 from geminate.wire.token_rates import media_file
 from geminate.wire.tokens import count_tokens
 
@@ -57,10 +57,7 @@ class RequestMeter:
         """The lines' requests, in order."""
         requests = [read_request(line) for line in lines]
         settings = [self._read_settings(request) for request in requests]
-        texts = [_text(request, each.tools) for request, each in zip(requests, settings, strict=True)]
-        plain = _measure_texts(texts)
-        # The page on limits says that a schema counts as input, but no usage seen here does.
-        plain[1:] += _measure_texts([each.schema for each in settings])[1:]
+        plain = _measure_texts([_text(request) for request in requests]) + _columns([each.input for each in settings])
         audio = np.zeros(plain.shape)
         media: Counter[str] = Counter()
         for row, (request, each) in enumerate(zip(requests, settings, strict=True)):
@@ -74,7 +71,7 @@ class RequestMeter:
         return Measured(
             plain,
             np.minimum(audio, media_file().max_input_tokens - plain),
-            np.array([each.output for each in settings], np.float64).reshape(-1, 3).T,
+            _columns([each.output for each in settings]),
             media,
             sum(not each.bounded for each in settings),
             sum(each.searches for each in settings),
@@ -89,8 +86,12 @@ class RequestMeter:
         return self._settings[key]
 
 
-def _text(request: Request, tools: str) -> str:
-    return "".join((*(text for part in request.iter_parts() for text in part.iter_texts()), tools))
+def _text(request: Request) -> str:
+    return "".join([text for part in request.iter_parts() for text in part.iter_texts()])
+
+
+def _columns(ranges: Sequence[Range]) -> Ranges:
+    return np.array(ranges, np.float64).reshape(-1, 3).T
 
 
 def _measure_texts(texts: Sequence[str]) -> Ranges:

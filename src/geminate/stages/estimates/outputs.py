@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 
 from geminate.stages.estimates.answers import answer_tokens
 from geminate.stages.estimates.ranges import NOTHING, Range
 from geminate.wire.token_rates import OutputRates, output_file, output_rates
+from geminate.wire.tokens import count_tokens
 
 _SEARCH_TOOLS = ("googleSearch", "googleSearchRetrieval", "googleMaps", "enterpriseWebSearch")
 
@@ -22,16 +24,14 @@ class Settings:
     Attributes:
         output: The tokens that the model may write, thoughts included.
         resolution: How closely media are looked at, empty where that is left to the model.
-        tools: The tools as JSON, which the model reads.
-        schema: The answer schema as JSON, empty where there is none.
+        input: The tokens of the tools and the answer schema, which the model reads.
         bounded: Whether the request itself bounds what the model may write.
         searches: Whether it has a tool that is billed by its use.
     """
 
     output: Range
     resolution: str
-    tools: str
-    schema: str
+    input: Range
     bounded: bool
     searches: bool
 
@@ -51,15 +51,17 @@ class OutputTokens:
         most = min(limit, self._rates.max_tokens) if isinstance(limit, int) else self._rates.max_tokens
         candidates = config.get("candidateCount") or 1
         answer = Range(1, self._file.likely_answer_tokens, math.inf) if schema is None else answer_tokens(schema)
-        if "IMAGE" in (config.get("responseModalities") or ()):
-            answer = answer.plus((0, self._file.image_tokens, math.inf))
+        if "IMAGE" in (config.get("responseModalities") or ("IMAGE",) * self._rates.images):
+            answer = Range(1, self._file.image_tokens, math.inf)
         thoughts = self._thoughts(config.get("thinkingConfig") or {})
         output = answer.times((1, candidates, candidates)).plus(thoughts).within(1, most * candidates)
         return Settings(
             output=output,
             resolution=config.get("mediaResolution") or "",
-            tools=tools.decode(),
-            schema="" if schema is None else msgspec.json.encode(schema).decode(),
+            # The page on structured output says that a schema counts as input, and no usage seen here tells.
+            input=_text_tokens(tools).plus(
+                _text_tokens(b"" if schema is None else msgspec.json.encode(schema))._replace(low=0)
+            ),
             bounded=isinstance(limit, int) or answer.plus(thoughts).high < most,
             searches=any(f'"{name}"'.encode() in tools for name in _SEARCH_TOOLS),
         )
@@ -86,6 +88,11 @@ def _answer_schema(config: dict[str, Any]) -> Any:
         if schema is not None:
             return schema
     return None
+
+
+def _text_tokens(text: bytes) -> Range:
+    likely, spread = count_tokens(pa.array([text.decode()], pa.large_string()))
+    return Range(*(float(likely[0] + spread[0] * sign) for sign in (-1, 0, 1)))
 
 
 def _object(raw: bytes) -> dict[str, Any]:
