@@ -169,6 +169,20 @@ def test_many_ranges_on_disk_give_the_same_rows():
     assert whole[2].orphans == 100
 
 
+def test_wide_prompts_are_joined_few_at_a_time():
+    prompts = pa.record_batch({"photo": [bytes([at]) * 100_000 for at in range(60)]})
+    keys = pa.array([f"name-{at}" for at in range(60)])
+    lines = jsonl([line(key) for key in keys.to_pylist()])
+    with RecordSpool(1 << 20) as spool:
+        joiner = Joiner(prompts.schema, JoinOptions(range_bytes=1 << 20), spool, [].append)
+        joiner.add_prompts(prompts, keys)
+        for decoded in iter_prediction_batches(iter_line_blocks([lines]), source="p", reading=ReadOptions()):
+            joiner.add_predictions(decoded)
+        joined = list(joiner.iter_rows())
+    assert max(record_batch.nbytes for record_batch in joined) < 2 << 20
+    assert pa.Table.from_batches(joined)["photo"].to_pylist() == prompts["photo"].to_pylist()
+
+
 @pytest.mark.parametrize(
     "attempts, text, outcome, attempt, duplicates",
     [

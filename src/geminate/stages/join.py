@@ -30,7 +30,6 @@ from geminate.wire.tables import DEFAULT_PREFIX, TOKEN_COLUMNS
 
 _PROMPTS_SLOT = 0  # Ranges have the slots from 1; halves of ranges those below 0.
 _DROPPED = frozenset({"fingerprint", "siblings"})
-_MIN_RANGE_ROWS = 256
 _MAX_RANGE_FACTOR = 4
 _UNKNOWN_KEY = ("unknown_key", "no prompt has this key")
 
@@ -181,7 +180,7 @@ class Joiner:
         rows = sum(batch.num_rows for batch in self._pending)
         row_bytes = prompts.nbytes / max(prompts.count, 1) + self._pending_bytes / max(rows, 1)
         fitting = int(self._options.range_bytes / max(row_bytes, 1))
-        return max(_MIN_RANGE_ROWS, min(fitting, self._options.max_range_rows))
+        return max(1, min(fitting, self._options.max_range_rows))
 
     def _join_range(self, prompts: PromptRange, slot: int) -> Iterator[pa.RecordBatch]:
         if self._spool.nbytes(slot) > _MAX_RANGE_FACTOR * self._options.range_bytes and len(prompts.keys) > 1:
