@@ -37,7 +37,8 @@ def jobs_of(tmp_path):
 def test_cancelling_waits_collects_what_was_done_and_gives_up_what_was_not_sent(geminate, prompts, emulate, tmp_path):
     slow = emulate(row_latency_s=2)
     geminate("build", prompts, *SPEC, "--shard-rows", 2, "--out", "words.run")
-    geminate("submit", "words.run", *slow, "--max-running", 1)
+    geminate("submit", "words.run", *slow, "--max-running", 1, "--label", "team=red")
+    assert geminate("retry", "words.run").code == 2
     while not any(job.get("counts", {}).get("successful") for job in jobs_of(tmp_path)):
         time.sleep(0.02)
     finished = geminate("cancel", "words.run", "-o", "rows.jsonl", "--json")
@@ -51,6 +52,15 @@ def test_cancelling_waits_collects_what_was_done_and_gives_up_what_was_not_sent(
     again = geminate("run", prompts, *SPEC, "--run", "words.run", "-o", "again.jsonl")
     assert (again.code, len(jobs_of(tmp_path))) == (4, 1)
     assert geminate("retry", "words.run", "--json").document["prompts"] == 2
+    assert [job["body"]["labels"]["team"] for job in jobs_of(tmp_path)] == ["red"] * 3
+
+
+def test_a_caller_without_the_role_is_told_which(geminate, prompts, emulate, tmp_path):
+    denied = emulate(faults={"http": {"list": ["return-403"]}})
+    finished = geminate("run", prompts, *SPEC, *denied, "-o", "rows.jsonl")
+    assert finished.code == 77
+    assert "roles/aiplatform.user" in finished.err
+    assert jobs_of(tmp_path) == []
 
 
 def test_cancelling_without_an_output_says_how_to_get_one(geminate, prompts, emulate):

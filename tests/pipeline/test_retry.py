@@ -140,6 +140,17 @@ def test_no_more_tokens_than_the_model_gives(truncated):
         truncated.retry(changes=Changes(100_000))
 
 
+def test_an_interrupted_retry_goes_on_as_it_was_planned(truncated, monkeypatch):
+    monkeypatch.setattr(type(truncated), "submit", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        truncated.retry(changes=Changes("double"))
+    monkeypatch.undo()
+    with pytest.raises(UsageError, match="planned otherwise"):
+        truncated.retry(changes=Changes(500))
+    assert truncated.retry().rows == 1
+    assert sent(truncated, 2)[0][1]["maxOutputTokens"] == 8
+
+
 def test_fewer_tokens_help_nobody(truncated):
     planned = truncated.retry(changes=Changes(3))
     assert (planned.attempts, planned.left) == ([], {"truncated": 1})

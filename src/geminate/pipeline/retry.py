@@ -10,10 +10,10 @@ from pathlib import Path
 import msgspec
 import pyarrow.compute as pc
 
-from geminate.errors import InputError
+from geminate.errors import InputError, UsageError
 from geminate.formats.atomic import open_atomic
 from geminate.formats.line_files import find_line_files
-from geminate.ledger import Attempt
+from geminate.ledger import SETTLED, Attempt
 from geminate.pipeline.check import first_violation
 from geminate.pipeline.collect import Collector, ShardJoin
 from geminate.pipeline.folder import RETRY_CHANGES_FACT, RETRY_FILES_FACT, hash_file
@@ -57,13 +57,16 @@ class _Keyed(msgspec.Struct):
 def plan_retry(collector: Collector, max_attempts: int, changes: Changes) -> Planned:
     """The new attempts, durable and not yet submitted: one for each shard that has prompts worth another try.
 
-    A prompt is asked what it was asked last, changed where ``changes`` may help with its outcome. Memory is that of one
-    shard's join.
+    Those of a retry that was interrupted are taken as they are. A prompt is asked what it was asked last, changed where
+    ``changes`` may help with its outcome. Memory is that of one shard's join.
 
     Raises:
         InputError: A changed request breaks a rule, or the model cannot give so many tokens.
         UsageError: Jobs are still running, or were never made.
     """
+    pending = [attempt for attempt in collector.ledger.attempts() if attempt.state not in SETTLED]
+    if pending:
+        return _resume(collector, pending, changes)
     model = collector.manifest.model
     _check_limit(model, changes)
     facts, planned = collector.ledger.facts(), Planned()
@@ -97,6 +100,18 @@ def plan_retry(collector: Collector, max_attempts: int, changes: Changes) -> Pla
         rows += sent
     collector.ledger.add_attempts(planned.attempts, {RETRY_FILES_FACT: files, RETRY_CHANGES_FACT: records})
     return Planned(planned.attempts, rows, exhausted, planned.changed, planned.left)
+
+
+def _resume(collector: Collector, pending: list[Attempt], changes: Changes) -> Planned:
+    where = str(collector.folder.path)
+    if any(attempt.number == 1 for attempt in pending):
+        remedy = "run geminate submit and geminate wait first"
+        raise UsageError(f"{len(pending)} shards have no job yet", where=where, remedy=remedy)
+    if changes.named():
+        remedy = "run geminate retry without a change, wait, and retry again"
+        raise UsageError("an interrupted retry is to go on, and was planned otherwise", where=where, remedy=remedy)
+    paths = [collector.folder.requests_path(attempt.shard, attempt.number) for attempt in pending]
+    return Planned(pending, sum(path.read_bytes().count(b"\n") for path in paths))
 
 
 def _check_limit(model: str, changes: Changes) -> None:

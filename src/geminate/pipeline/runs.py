@@ -202,15 +202,14 @@ class Run:
 
         Raises:
             InputError: A changed request breaks a rule.
-            UsageError: Jobs are still running, or were never made.
+            UsageError: Jobs are still running, or were never made; or an interrupted retry would have to change.
         """
         from geminate.pipeline.collect import CollectOptions, Collector
-        from geminate.pipeline.retry import Planned, plan_retry
+        from geminate.pipeline.retry import plan_retry
 
         with self._open(None) as (ledger, _, outside):
-            pending = [attempt for attempt in ledger.attempts() if attempt.state not in SETTLED]
             collector = Collector(self.folder, self.manifest, ledger, outside.store, CollectOptions(), outside.tables)
-            planned = Planned(pending) if pending else plan_retry(collector, max_attempts, changes or Changes())
+            planned = plan_retry(collector, max_attempts, changes or Changes())
         self.submit(None, notify, options)
         return planned
 
