@@ -49,7 +49,8 @@ class OutputTokens:
         schema = _answer_schema(config)
         limit = config.get("maxOutputTokens")
         most = min(limit, self._rates.max_tokens) if isinstance(limit, int) else self._rates.max_tokens
-        candidates = config.get("candidateCount") or 1
+        candidates = config.get("candidateCount")
+        candidates = candidates if isinstance(candidates, int) and candidates > 0 else 1
         answer = Range(1, self._file.likely_answer_tokens, math.inf) if schema is None else answer_tokens(schema)
         if "IMAGE" in (config.get("responseModalities") or ("IMAGE",) * self._rates.images):
             answer = Range(1, self._file.image_tokens, math.inf)
@@ -58,7 +59,7 @@ class OutputTokens:
         return Settings(
             output=output,
             resolution=config.get("mediaResolution") or "",
-            # The page on structured output says that a schema counts as input, and no usage seen here tells.
+            # A schema is documented to count as input; no usage that was seen here tells.
             input=_text_tokens(tools).plus(
                 _text_tokens(b"" if schema is None else msgspec.json.encode(schema))._replace(low=0)
             ),
