@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import pyarrow.parquet as pq
 import pytest
@@ -12,16 +13,22 @@ GEMINATE = [sys.executable, "-m", "geminate"]
 PROMPT = ("--model", "gemini-3.5-flash", "--prompt", "Rate {{ word }}.")
 
 
+@contextmanager
+def served(*options):
+    """The URL of an emulator that serves while the block runs."""
+    with subprocess.Popen([*GEMINATE, "emulate", *options], stderr=subprocess.PIPE, text=True) as server:
+        first = server.stderr.readline()
+        url = next(word for word in first.split() if word.startswith("http://127.0.0.1:"))
+        yield url.rstrip(",.;")
+        server.send_signal(signal.SIGINT)
+        server.wait(timeout=10)
+
+
 @pytest.fixture
 def emulator(tmp_path):
     """The URL of a served emulator, and the folder of its buckets."""
-    command = [*GEMINATE, "emulate", "--dir", str(tmp_path / "served")]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
-        first = server.stderr.readline()
-        url = next(word for word in first.split() if word.startswith("http://127.0.0.1:"))
-        yield url.rstrip(",.;"), tmp_path / "served/buckets"
-        server.send_signal(signal.SIGINT)
-        server.wait(timeout=10)
+    with served("--dir", str(tmp_path / "served")) as url:
+        yield url, tmp_path / "served/buckets"
 
 
 def geminate(folder, *arguments):
@@ -38,6 +45,49 @@ def test_a_run_against_a_served_emulator_is_a_run_against_the_service(emulator, 
     assert [(row["key"], row["gemini_outcome"]) for row in rows] == [("001", "ok"), ("002", "ok")]
     (job,) = json.loads(finished.stdout)["jobs"]
     assert job["output_uri"].startswith("gs://my-bucket/words/")
+
+
+def test_prompts_shards_and_predictions_travel_over_the_emulators_http(emulator, tmp_path):
+    url, buckets = emulator
+    (buckets / "my-bucket").mkdir()
+    (buckets / "my-bucket/prompts.csv").write_text("key,word\n001,tyrant\n002,abdomen\n")
+    where = ("--endpoint", url, "--staging", "gs://my-bucket/words")
+    finished = geminate(tmp_path, "run", "gs://my-bucket/prompts.csv", *PROMPT, *where, "-o", "rows.parquet")
+    assert finished.returncode == 0, finished.stderr
+    rows = pq.read_table(tmp_path / "rows.parquet").to_pylist()
+    assert [(row["key"], row["gemini_outcome"]) for row in rows] == [("001", "ok"), ("002", "ok")]
+    assert geminate(tmp_path, "verify", "rows.parquet.run").returncode == 0
+
+
+@pytest.mark.parametrize(
+    "buckets, faults, code, sentence",
+    [([], "{}", 5, "no such bucket"), (["b-1"], "{storage: {insert: [return-403]}}", 77, "refuses access")],
+)
+def test_a_wrong_bucket_or_a_missing_right_is_one_sentence(tmp_path, buckets, faults, code, sentence):
+    (tmp_path / "prompts.csv").write_text("key,word\n001,tyrant\n")
+    (tmp_path / "faults.yaml").write_text(faults)
+    for bucket in buckets:
+        (tmp_path / "served/buckets" / bucket).mkdir(parents=True)
+    with served("--dir", str(tmp_path / "served"), "--faults", str(tmp_path / "faults.yaml")) as url:
+        where = ("--endpoint", url, "--staging", "gs://b-1/words")
+        finished = geminate(tmp_path, "run", "prompts.csv", *PROMPT, *where, "-o", "rows.jsonl")
+    assert finished.returncode == code, finished.stderr
+    assert sentence in finished.stderr
+    assert "gs://b-1/words" in finished.stderr
+    assert "Traceback" not in finished.stderr
+    assert not (tmp_path / "rows.jsonl").exists()
+
+
+def test_a_run_whose_objects_lie_on_another_server(gcs_url, tmp_path, monkeypatch):
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", gcs_url)
+    (tmp_path / "prompts.csv").write_text("key,word\n001,tyrant\n002,abdomen\n")
+    with served("--dir", str(tmp_path / "served"), "--storage-endpoint", gcs_url) as url:
+        where = ("--endpoint", url, "--staging", f"gs://bucket/{tmp_path.name}")
+        finished = geminate(tmp_path, "run", "prompts.csv", *PROMPT, *where, "-o", "rows.parquet")
+        assert finished.returncode == 0, finished.stderr
+    assert [row["gemini_outcome"] for row in pq.read_table(tmp_path / "rows.parquet").to_pylist()] == ["ok", "ok"]
+    assert list((tmp_path / "served/buckets").iterdir()) == []
+    assert list((tmp_path / "served/scratch").iterdir()) == []
 
 
 def test_a_cancelled_run_ends_and_its_prompts_are_missing_or_done(emulator, tmp_path):

@@ -13,6 +13,7 @@ from typing import Self
 from geminate.emulator.answers import load_answerer
 from geminate.emulator.api import JobApi
 from geminate.emulator.faults import Faults
+from geminate.emulator.job_objects import JobObjects
 from geminate.emulator.job_tables import JobTables
 from geminate.emulator.jobs import JobStore
 from geminate.emulator.lock import hold_folder
@@ -85,7 +86,7 @@ class Emulator:
             scratch.mkdir(exist_ok=True)
             shop = Shop(
                 JobStore(self._folder / "jobs"),
-                self.buckets,
+                JobObjects(self.buckets, self._options.storage_endpoint),
                 JobTables(lambda: self._options.bigquery_endpoint or self.url),
                 scratch,
                 self._options,

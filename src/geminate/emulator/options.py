@@ -29,6 +29,7 @@ class EmulatorOptions:
         models: The publisher models that exist; empty for all.
         tuned_model_names: Display names of tuned models by resource name; they name the output directories.
         limits: What the service allows.
+        storage_endpoint: The base URL of the Cloud Storage server that jobs use; None for the emulator's own buckets.
         bigquery_endpoint: The base URL of the BigQuery server that jobs use; None for the emulator's own tables.
         new_dataset_location: Where a BigQuery dataset that is not there is made on first use; None to have it missing.
         seed: Makes the job numbers, and with them the order of the rows, the same each time; None for new ones.
@@ -46,6 +47,7 @@ class EmulatorOptions:
     models: frozenset[str] = frozenset()
     tuned_model_names: Mapping[str, str] = field(default_factory=dict)
     limits: Limits = LIMITS
+    storage_endpoint: str | None = None
     bigquery_endpoint: str | None = None
     new_dataset_location: str | None = None
     seed: int | None = None

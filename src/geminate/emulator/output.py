@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO, NamedTuple, Self
 
 from geminate.emulator.jobs import Job
 from geminate.emulator.times import rfc3339
@@ -13,11 +14,6 @@ from geminate.emulator.times import rfc3339
 _SINGLE_NAME = "predictions.jsonl"
 _NUMBERED_NAME = "predictions_{:04d}.jsonl"
 _INCREMENTAL_NAME = "incremental_predictions_{:05d}.jsonl"
-
-
-def object_path(buckets: Path, uri: str) -> Path:
-    """The file that stands for an object; create calls refuse URIs that would leave their bucket."""
-    return buckets / uri.removeprefix("gs://")
 
 
 def bucket_of(uri: str) -> str:
@@ -39,19 +35,26 @@ def table_uri(job: Job) -> str:
     return f"{uri}.predictions_{re.sub(r'[^0-9A-Za-z]', '_', rfc3339(job.create_time))}"
 
 
+class Directory(NamedTuple):
+    """Where files are written hidden, and what then shows each under its name."""
+
+    path: Path
+    show: Callable[[Path, str], object]
+
+
 class OutputWriter:
     """Writes a job's lines; use it as a context, which leaves no hidden file behind.
 
     Args:
-        directory: The output directory; it is made with the first line.
+        directory: The output directory; its folder is made with the first line.
         job_id: Part of the hidden names, since two jobs may share a directory.
         total: How many lines there will be.
         files: How many files they are spread over.
         incremental: Whether lines also show up before the end.
     """
 
-    def __init__(self, directory: Path, job_id: str, total: int, files: int, *, incremental: bool) -> None:
-        self._directory = directory
+    def __init__(self, directory: Directory, job_id: str, total: int, files: int, *, incremental: bool) -> None:
+        self._directory, self._show_file = directory
         self._job_id = job_id
         self._total = total
         self._files = min(files, max(total, 1))
@@ -94,7 +97,7 @@ class OutputWriter:
             self._next_file()
         self._close()
         for name in self._names:
-            self._hidden(name).replace(self._directory / name)
+            self._show_file(self._hidden(name), name)
         self._names = []
 
     def _next_file(self) -> None:
@@ -108,7 +111,7 @@ class OutputWriter:
         name = _INCREMENTAL_NAME.format(self._shown)
         self._shown += 1
         self._hidden(name).write_bytes(b"\n".join([*lines, b""]))
-        self._hidden(name).replace(self._directory / name)
+        self._show_file(self._hidden(name), name)
 
     def _hidden(self, name: str) -> Path:
         return self._directory / f".{name}.{self._job_id}"

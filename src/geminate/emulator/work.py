@@ -14,16 +14,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from random import Random
 from typing import Any
-
-import msgspec
 
 from geminate.emulator.answers import Answerer
 from geminate.emulator.bodies import model_id
-from geminate.emulator.faults import Faults, JobFault
+from geminate.emulator.faults import Faults
 from geminate.emulator.fields import BrokenRuleError
 from geminate.emulator.importer import Input, iter_import
+from geminate.emulator.job_objects import JobObjects
 from geminate.emulator.job_tables import JobTables, Place, TableError, TableOutput
 from geminate.emulator.jobs import (
     CANCELLED,
@@ -38,15 +36,14 @@ from geminate.emulator.jobs import (
     JobStore,
 )
 from geminate.emulator.options import EmulatorOptions
-from geminate.emulator.output import OutputWriter, bucket_of, directory_uri, object_path, table_uri
-from geminate.emulator.rows import RowMaker, is_chosen, orphaned
+from geminate.emulator.output import Directory, OutputWriter, bucket_of, directory_uri, table_uri
+from geminate.emulator.plans import iter_replayed, plan_lines
+from geminate.emulator.rows import RowMaker, orphaned
 from geminate.emulator.statuses import CANCELLED as CANCELLED_STATUS
 from geminate.emulator.statuses import QUEUE_EXPIRED, SYSTEM_ERROR, Status, bucket_missing, import_failed
-from geminate.wire.lines import iter_line_blocks
 
 # A move that computes longer than this makes way for other jobs, cancellations and the end of the emulator.
 _MOVE_S = 0.05
-_PIECE_BYTES = 256 * 1024
 _END_ERRORS = {FAILED: SYSTEM_ERROR, CANCELLED: CANCELLED_STATUS, EXPIRED: QUEUE_EXPIRED}
 
 
@@ -56,7 +53,7 @@ class Shop:
 
     Attributes:
         store: Where jobs are kept.
-        buckets: The folder of the buckets.
+        objects: Reaches Cloud Storage.
         tables: Reaches BigQuery.
         scratch: A folder for what tables are copied to while a job works on them.
         options: How the emulator behaves.
@@ -66,7 +63,7 @@ class Shop:
     """
 
     store: JobStore
-    buckets: Path
+    objects: JobObjects
     tables: JobTables
     scratch: Path
     options: EmulatorOptions
@@ -110,7 +107,7 @@ class _Work:
         for uri in (self._job.input_uri, self._job.output_prefix_uri):
             if uri.startswith("bq://"):
                 self._shop.tables.check_dataset(Place(uri, self._job.location))
-            elif not (self._shop.buckets / bucket_of(uri)).is_dir():
+            elif not self._shop.objects.has_bucket(uri):
                 return self._end(FAILED, bucket_missing(bucket_of(uri)))
         if self._job.writes_table and self._shop.tables.exists(Place(table_uri(self._job), self._job.location)):
             raise TableError(f"Already Exists: Table {table_uri(self._job)}")
@@ -141,7 +138,7 @@ class _Work:
     def _input(self) -> Input:
         if self._job.reads_table:
             return Input(self._job.input_uri, self._copy("input"), fields=None)
-        return Input(self._job.input_uri, object_path(self._shop.buckets, self._job.input_uri))
+        return Input(self._job.input_uri, self._shop.objects.place(self._job.input_uri, self._copy("input")))
 
     def _iter_import(self, source: Input) -> Iterator[int]:
         if self._job.reads_table:
@@ -149,6 +146,8 @@ class _Work:
             for count in self._shop.tables.iter_fetched(place, source.path, source.columns):
                 if count % self._shop.options.rows_per_move == 0:
                     yield count
+        else:
+            self._shop.objects.fetch(source.uri, self._copy("input"))
         yield from iter_import(source, self._shop.options.limits)
 
     def _open_output(self, source: Input, output_uri: str, stop: int) -> OutputWriter | TableOutput:
@@ -156,7 +155,10 @@ class _Work:
         if self._job.writes_table:
             place = Place(output_uri, self._job.location)
             return TableOutput(self._shop.tables, place, self._copy("output"), source.columns, self._job.id)
-        directory = object_path(self._shop.buckets, output_uri)
+        if self._restarted:
+            self._shop.objects.clear(output_uri)
+        objects, path = self._shop.objects, self._shop.objects.place(output_uri, self._shop.scratch)
+        directory = Directory(path, lambda written, name: objects.show(written, path, output_uri, name))
         return OutputWriter(directory, self._job.id, stop, fault.output_files, incremental=fault.incremental)
 
     def _queue(self) -> Iterator[float]:
@@ -170,8 +172,8 @@ class _Work:
     def _write_rows(self, source: Input) -> Iterator[float]:
         fault = self._fault
         replay = Path(fault.replay) if fault.replay else None
-        plan = _plan(source, self._job, fault)
-        total = sum(1 for _ in _iter_replayed(replay)) if replay else len(plan)
+        plan = plan_lines(source.tokens, self._job.id, fault)
+        total = sum(1 for _ in iter_replayed(replay)) if replay else len(plan)
         stop = math.floor(total * fault.after)
         writes_table = self._job.writes_table
         output_uri = table_uri(self._job) if writes_table else directory_uri(self._job, self._tuned_model_name())
@@ -182,7 +184,7 @@ class _Work:
             if self._restarted:
                 writer.clear()
             yield 0
-            with closing(_iter_replayed(replay) if replay else self._iter_lines(source, plan)) as lines:
+            with closing(iter_replayed(replay) if replay else self._iter_lines(source, plan)) as lines:
                 yield from self._write_until(stop, writer, lines)
             state = f"JOB_STATE_{fault.end}" if self._counts.finished >= stop else CANCELLED
             if fault.final_files and (self._counts.finished or state not in _END_ERRORS):
@@ -278,40 +280,3 @@ class _Work:
             error=error or (fault.error if ended else None) or _END_ERRORS.get(state),
             partial_failures=failures[: limits.max_partial_failures] if ended else [],
         )
-
-
-def _plan(source: Input, job: Job, fault: JobFault) -> array[int]:
-    """The rows in the order of their lines: twice the row, and one more for a foreign row beside it."""
-    plan = array("Q")
-    for row, token in enumerate(source.tokens):
-        if not is_chosen(token, "missing", fault.missing):
-            plan.append(2 * row)
-        if is_chosen(token, "doubled", fault.doubled):
-            plan.append(2 * row)
-        if is_chosen(token, "orphaned", fault.orphaned):
-            plan.append(2 * row + 1)
-    in_order = plan[:]
-    Random(job.id).shuffle(plan)  # noqa: S311 - a deterministic order, nothing secret
-    if plan == in_order and len(plan) > 1:
-        # The service has never been seen to keep the order, so neither is it kept by chance.
-        plan.append(plan.pop(0))
-    return plan
-
-
-def _iter_replayed(path: Path) -> Generator[tuple[bytes, bool], None, None]:
-    with path.open("rb") as file:
-        for block in iter_line_blocks(iter(lambda: file.read(_PIECE_BYTES), b"")):
-            for line in block.lines:
-                if line.strip():
-                    yield line, _is_good(line)
-
-
-class _Result(msgspec.Struct):
-    status: str = ""
-
-
-def _is_good(line: bytes) -> bool:
-    try:
-        return not msgspec.json.decode(line, type=_Result).status
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return False
