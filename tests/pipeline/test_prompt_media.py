@@ -116,9 +116,12 @@ def test_relative_paths_are_the_prompt_files(folder, media_bytes, monkeypatch):
 
 def test_relative_paths_of_prompts_in_a_bucket_are_objects_beside_them(tmp_path):
     store = FolderStore(tmp_path)
-    store.write("gs://bucket/sets/p.csv", [b"photo\nimages/a.png\n"])
+    store.write("gs://bucket/sets/p.csv", [b"photo\nimages/a.png\n../b.png\n../../../c.png\n/nowhere/d.png\n"])
     prompts = open_prompts("gs://bucket/sets/p.csv", store=store)
-    assert parts_of(prompts) == ([[stored("image/png", "gs://bucket/sets/images/a.png")]], [])
+    parts, violations = parts_of(prompts)
+    uris = ["gs://bucket/sets/images/a.png", "gs://bucket/b.png", "gs://bucket/c.png"]
+    assert parts == [[stored("image/png", uri)] for uri in uris]
+    assert [(line, rule) for line, rule, _ in violations] == [(4, "schema.media_file")]
 
 
 @pytest.mark.parametrize(
@@ -140,8 +143,8 @@ def test_relative_paths_of_prompts_in_a_bucket_are_objects_beside_them(tmp_path)
         ("pipe.png", "schema.media_file", "pipe.png: is no regular file"),
         ("empty.png", "schema.media_file", "empty.png: is empty"),
         ("loop.png", "schema.media_file", "loop.png: cannot be read (Too many levels of symbolic links)"),
-        ("latin.txt", "schema.media_type", "its name says text, and it is not UTF-8"),
-        ("nul.txt", "schema.media_type", "its name says text, and it holds NUL"),
+        ("latin.txt", "schema.media_type", "is to be plain text, and is not UTF-8"),
+        ("nul.txt", "schema.media_type", "is to be plain text, and holds NUL"),
         ("damaged.png", "schema.media_type", "its name says image/png, and its content is something else"),
     ],
 )
@@ -213,6 +216,9 @@ def test_the_spec_may_say_the_type():
     made = spec(media={"photo": {"mime": "image/x-new"}})
     assert parts_of(pa.table({"photo": [b"?"]}), made) == ([[inline("image/x-new", b"?")]], [])
     assert parts_of([{"photo": "gs://bucket/a"}], made) == ([[stored("image/x-new", "gs://bucket/a")]], [])
+    lines = gm.build([{"photo": "gs://bucket/a"}], made)
+    assert len(list(lines)) == 1
+    assert lines.notes[0].startswith("media: 1 of a type that was not among those Gemini takes")
 
 
 def test_what_is_wanted_of_a_medium_must_be_there(media_bytes):

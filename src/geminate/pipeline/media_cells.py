@@ -5,6 +5,7 @@ from __future__ import annotations
 import binascii
 import codecs
 import os
+import posixpath
 import re
 import stat
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ from geminate.stages.specs import MediaOptions
 from geminate.wire.limits import Limits
 from geminate.wire.lines import DEFAULT_MAX_LINE_BYTES
 from geminate.wire.media_types import HEAD_BYTES, MEDIA_KINDS, YOUTUBE_TYPE, find_type
-from geminate.wire.uris import GS_SCHEME, join_uri
+from geminate.wire.uris import GS_SCHEME, split_gs_uri
 from geminate.wire.violations import Violation
 
 _MAX_SCALED_BYTES: Final = DEFAULT_MAX_LINE_BYTES
@@ -68,7 +69,10 @@ class _Fault(Exception):  # noqa: N818 - it befalls one row, and never leaves th
 
 def is_remote(cell: MediaCell, folder: str) -> bool:
     """Whether the medium's bytes are not here, so that nothing is read."""
-    return cell.data is None and (_SCHEME.match(cell.place or "") is not None or folder.startswith(GS_SCHEME))
+    if cell.data is not None:
+        return False
+    place = cell.place or ""
+    return _SCHEME.match(place) is not None or (folder.startswith(GS_SCHEME) and not place.startswith("/"))
 
 
 def size_of(cell: MediaCell, folder: str) -> int:
@@ -103,17 +107,24 @@ def settle_medium(cell: MediaCell, folder: str, treatment: Treatment) -> Medium 
 
 
 def _settle_remote(place: str, folder: str, treatment: Treatment) -> Medium:
-    uri = place if _SCHEME.match(place) else join_uri(folder, place)
+    uri = place if _SCHEME.match(place) else _beside(folder, place)
     if not uri.isprintable():
         raise _Fault("schema.file_uri", "a URI has no control characters, and is UTF-8")
     if not _FILE_URI.fullmatch(uri):
         raise _Fault("schema.file_uri", _refusal(uri))
     if not uri.startswith(GS_SCHEME):
         return Medium(treatment.options.mime or YOUTUBE_TYPE, uri)
-    mime_type, _ = _find_type(None, uri, treatment)
-    # What lies there is not touched, nor looked at.
-    notes = (("unscaled", _brief(uri)),) if treatment.box and MEDIA_KINDS.get(mime_type) == "image" else ()
+    mime_type, notes = _find_type(None, uri, treatment)
+    if treatment.box and MEDIA_KINDS.get(mime_type) == "image":
+        # What lies there is not touched, nor looked at.
+        notes = (*notes, ("unscaled", _brief(uri)))
     return Medium(mime_type, uri, notes=notes)
+
+
+def _beside(folder: str, place: str) -> str:
+    """The object that a relative path means; a bucket is never left."""
+    bucket, prefix = split_gs_uri(folder)
+    return f"{GS_SCHEME}{bucket}{posixpath.normpath(f'/{prefix}/{place}')}"
 
 
 def _refusal(uri: str) -> str:
@@ -183,8 +194,9 @@ def _settle_content(file: BinaryIO, size: int, name: str | None, treatment: Trea
 
 def _find_type(head: bytes | None, name: str | None, treatment: Treatment) -> tuple[str, Any]:
     """The type, and notes."""
-    if treatment.options.mime is not None:
-        return treatment.options.mime, ()
+    told = treatment.options.mime
+    if told is not None:
+        return told, () if told in MEDIA_KINDS else (("unlisted", told),)
     found = find_type(head, name)
     if found.mime_type is None:
         raise _Fault("schema.media_type", found.trouble)
@@ -197,11 +209,11 @@ def _check_text(file: BinaryIO) -> None:
     try:
         while piece := file.read(_PIECE_BYTES):
             if b"\0" in piece:
-                raise _Fault("schema.media_type", "its name says text, and it holds NUL")
+                raise _Fault("schema.media_type", "is to be plain text, and holds NUL")
             decoder.decode(piece)
         decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:
-        raise _Fault("schema.media_type", "its name says text, and it is not UTF-8") from error
+        raise _Fault("schema.media_type", "is to be plain text, and is not UTF-8") from error
 
 
 def _scale(file: BinaryIO, size: int, mime_type: str, box: Box) -> bytes | None:

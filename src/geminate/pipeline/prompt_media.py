@@ -23,6 +23,7 @@ from geminate.stages.requests.media import NO_MEDIA, MediaCell, MediaColumns, Me
 from geminate.stages.requests.media_columns import MAX_INLINE_BYTES, MediaColumnsBuilder, Settled
 from geminate.stages.specs import Spec
 from geminate.wire.limits import limits_of
+from geminate.wire.media_types import MEDIA_DATE
 from geminate.wire.uris import GS_SCHEME, split_gs_uri
 from geminate.wire.violations import Violation
 
@@ -34,6 +35,7 @@ _STEP_BYTES = 8 * 1024 * 1024
 
 _NOTES = {
     "mistyped": "of another type than the name says, and sent as what the content is",
+    "unlisted": f"of a type that was not among those Gemini takes on {MEDIA_DATE}, and sent as the spec says",
     "unscaled": "in Cloud Storage, and not scaled",
 }
 
@@ -131,7 +133,7 @@ class PromptMedia:
     def iter_resolved(self, record_batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[pa.RecordBatch, MediaColumns]]:
         """The same rows with their media, in record batches cut smaller where media are large.
 
-        Memory is that of some dozen MiB of media, or of the largest.
+        Memory is that of some dozens of MiB of media, or of the largest.
 
         Raises:
             GeminateError: An upload fails.
@@ -169,8 +171,10 @@ class PromptMedia:
     ) -> Iterator[tuple[pa.RecordBatch, MediaColumns]]:
         start, size, rows = 0, 0, MediaColumnsBuilder(self._slots, self._limits)
         for position, row in enumerate(self._iter_rows(record_batch, first_row, threads)):
-            self._count(row)
-            size += rows.add(row)
+            row_bytes = rows.add(row)
+            if row_bytes:
+                self._count(row)
+            size += row_bytes
             if size >= _STEP_BYTES:
                 yield record_batch.slice(start, position + 1 - start), rows.finish()
                 start, size, rows = position + 1, 0, MediaColumnsBuilder(self._slots, self._limits)

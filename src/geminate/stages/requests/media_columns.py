@@ -41,9 +41,10 @@ class MediaColumnsBuilder:
         }
 
     def add(self, row: list[list[Settled] | None]) -> int:
-        """Takes the next row's media by slot, None for a null.
+        """How many bytes the next row's media take up in a line, 0 where it is rejected; they are in the columns now.
 
-        Returns how many bytes the row's media take up in a line.
+        Args:
+            row: The media by slot, None for a null.
         """
         faults = list(self._find_faults(row))
         size = 0
