@@ -15,8 +15,12 @@ def columns(*values):
     """The type of a column of these values, and the values as they are in it."""
     shape = Shape()
     blocks = [RowBlock([{"a": value}], range(number, number + 1)) for number, value in enumerate(values, 1)]
-    observe_blocks(shape, blocks, "here")
-    cells = [cell for part in iter_typed(blocks, shape, "here") for cell in part.record_batch.column(0).to_pylist()]
+    observe_blocks(shape, lambda _: iter(blocks), "here")
+    cells = [
+        cell
+        for part in iter_typed(lambda _: iter(blocks), shape, "here")
+        for cell in part.record_batch.column(0).to_pylist()
+    ]
     return shape.fields["a"].arrow_type, cells
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +10,11 @@ import numpy as np
 import pyarrow as pa
 
 from geminate.errors import PromptError
+from geminate.formats.json_columns import read_columns
+from geminate.formats.kept_rows import KeptRows
 from geminate.formats.record_batches import STEP_ROWS, Numbered
 from geminate.formats.shapes import Shape
+from geminate.wire.lines import LineBlock
 
 _MISFITS = (pa.ArrowException, UnicodeError, OverflowError, TypeError, RecursionError)
 
@@ -29,40 +32,58 @@ class RowBlock:
     numbers: Sequence[int] | np.ndarray
 
 
-def observe_blocks(shape: Shape, blocks: Iterable[RowBlock], name: str) -> None:
-    """Nothing; the shape takes in all rows.
+ReadColumns = Callable[[LineBlock], pa.RecordBatch | None]
+IterBlocks = Callable[[ReadColumns], Iterator[RowBlock | Numbered]]
+
+
+def observe_blocks(shape: Shape, iter_blocks: IterBlocks, name: str, kept: KeptRows | None = None) -> None:
+    """Nothing; the shape takes in all rows, and they are kept in the types that it has found by then.
 
     Raises:
         PromptError: A column holds values that no one Arrow type does.
     """
-    for block in blocks:
+    for block in iter_blocks(lambda lines: read_columns(lines, pa.schema(shape.arrow_fields))):
         try:
-            shape.observe_rows(block.rows)
+            if isinstance(block, Numbered):
+                shape.observe_columns(block.record_batch)
+            else:
+                shape.observe_rows(block.rows)
+            if kept:
+                for part in _iter_parts(block, shape, name):
+                    kept.add(part)
         except (pa.ArrowException, TypeError) as error:
             raise PromptError(f"its columns cannot be typed ({error})", where=name) from error
 
 
-def iter_typed(blocks: Iterable[RowBlock], shape: Shape, name: str) -> Iterator[Numbered]:
+def iter_typed(iter_blocks: IterBlocks, shape: Shape, name: str) -> Iterator[Numbered]:
     """The rows as record batches of the shape's columns; a column that a row lacks is null there.
 
     Raises:
         PromptError: A value is not of the type found, which for a file means that it has changed.
     """
     schema = pa.schema(shape.arrow_fields)
+    for block in iter_blocks(lambda lines: read_columns(lines, schema)):
+        yield from _iter_parts(block, shape, name)
+
+
+def _iter_parts(block: RowBlock | Numbered, shape: Shape, name: str) -> Iterator[Numbered]:
+    if isinstance(block, Numbered):
+        yield block
+        return
+    schema = pa.schema(shape.arrow_fields)
     columns = [_Column(field.name, field.type, shape.fields[field.name].rewriter()) for field in schema]
-    for block in blocks:
-        for start in range(0, len(block.rows), STEP_ROWS):
-            rows, numbers = block.rows[start : start + STEP_ROWS], block.numbers[start : start + STEP_ROWS]
-            arrays = []
-            for column in columns:
-                values = [row.get(column.name) for row in rows]
-                try:
-                    arrays.append(column.array(values))
-                except _MISFITS as error:
-                    number = next(n for n, value in zip(numbers, values, strict=True) if not column.fits(value))
-                    reason = f"column {column.name!r} cannot hold this value ({error})"
-                    raise PromptError(reason, where=f"{name}:{number}") from error
-            yield Numbered(pa.RecordBatch.from_arrays(arrays, schema=schema), numbers)
+    for start in range(0, len(block.rows), STEP_ROWS):
+        rows, numbers = block.rows[start : start + STEP_ROWS], block.numbers[start : start + STEP_ROWS]
+        arrays = []
+        for column in columns:
+            values = [row.get(column.name) for row in rows]
+            try:
+                arrays.append(column.array(values))
+            except _MISFITS as error:
+                number = next(n for n, value in zip(numbers, values, strict=True) if not column.fits(value))
+                reason = f"column {column.name!r} cannot hold this value ({error})"
+                raise PromptError(reason, where=f"{name}:{number}") from error
+        yield Numbered(pa.RecordBatch.from_arrays(arrays, schema=schema), numbers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ import numpy as np
 
 from geminate.errors import PromptError
 from geminate.formats.compression import BOM, UTF16_BOMS, iter_plain
-from geminate.formats.json_rows import RowBlock
+from geminate.formats.json_rows import ReadColumns, RowBlock
+from geminate.formats.record_batches import Numbered
 from geminate.formats.sources import Source
 from geminate.wire.lines import DEFAULT_MAX_LINE_BYTES, LineBlock, iter_line_blocks
 
@@ -42,10 +43,14 @@ class _Faults:
             raise PromptError(what, where=f"{name}:{number}", remedy="correct or remove the line")
 
 
-def iter_row_blocks(source: Source) -> Iterator[RowBlock]:
+def iter_row_blocks(source: Source, read_columns: ReadColumns) -> Iterator[RowBlock | Numbered]:
     """The rows of all lines that can be read, about a mebibyte at a time; blank lines are no rows.
 
     Where an object names a member twice, the last one counts.
+
+    Args:
+        source: The file.
+        read_columns: Makes columns of a block's lines if it can; the lines of other blocks become objects.
 
     Raises:
         PromptError: After the last line, if any could not be read: the first such line, and how many there are.
@@ -54,7 +59,11 @@ def iter_row_blocks(source: Source) -> Iterator[RowBlock]:
     for block in iter_line_blocks(iter_plain(source)):
         if block.first_offset == 0:
             _take_bom(block, source.name)
-        yield _decode_at_once(block) or _decode_one_by_one(block, faults)
+        columns = read_columns(block)
+        if columns is not None:
+            yield Numbered(columns, range(block.first_number, block.number(len(block))))
+        else:
+            yield _decode_at_once(block) or _decode_one_by_one(block, faults)
     faults.check(source.name)
 
 

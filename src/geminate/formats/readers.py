@@ -13,7 +13,8 @@ import pyarrow as pa
 from geminate.errors import UsageError
 from geminate.formats import arrow, bigquery, delimited, json_array, jsonl, memory, parquet
 from geminate.formats.compression import compression_of, iter_plain
-from geminate.formats.json_rows import RowBlock, iter_typed, observe_blocks
+from geminate.formats.json_rows import ReadColumns, RowBlock, iter_typed, observe_blocks
+from geminate.formats.kept_rows import KeptRows
 from geminate.formats.options import PromptOptions
 from geminate.formats.record_batches import STEP_ROWS, Numbered, iter_numbered, iter_packed
 from geminate.formats.row_text import encode_json_lines
@@ -24,14 +25,16 @@ from geminate.formats.spool import Spool
 from geminate.wire.uris import BQ_SCHEME
 
 _IDENTITY_BYTES = 4 * 1024 * 1024  # Rows may be pictures, and their text is taken all at once.
-_JSON = {"jsonl": jsonl.iter_row_blocks, "json": json_array.iter_row_blocks}
+_JSON: dict[str, Callable[[Source, ReadColumns], Iterator[RowBlock | Numbered]]] = {
+    "jsonl": jsonl.iter_row_blocks,
+    "json": lambda source, _: json_array.iter_row_blocks(source),
+}
 _TABLES = {
     "parquet": parquet,
     "arrow": arrow,
 }
 
 Identify = Callable[[], SourceIdentity]
-IterBlocks = Callable[[], Iterator[RowBlock]]
 IterParts = Callable[[], Iterator[Numbered]]
 
 
@@ -89,7 +92,7 @@ def open_readers(sources: Any, options: PromptOptions, outside: Outside) -> list
                 has_delimited |= file.format in delimited.DELIMITERS
                 finishers.append(_open_file(file, shape, options.columns, outside.spool))
         elif isinstance(source, list):
-            finishers.append(_open_rows(memory.MEMORY_NAME, partial(memory.iter_row_blocks, source), shape))
+            finishers.append(_open_mappings(source, shape))
         else:
             tables += 1
             name = f"<memory {tables}>" if tables > 1 else memory.MEMORY_NAME
@@ -117,9 +120,9 @@ def _flatten(sources: Any) -> list[Any]:
 
 
 def _open_file(source: Source, shape: Shape, columns: tuple[str, ...] | None, spool: Spool) -> Callable[[], Reader]:
-    identify = partial(read_identity, source)
     if source.format in _JSON:
-        return _open_rows(source.name, partial(_JSON[source.format], source), shape, identify)
+        return _open_json(source, shape)
+    identify = partial(read_identity, source)
     if source.format in delimited.DELIMITERS:
         text = delimited.open_delimited(source, columns)
         schema = pa.schema([pa.field(name, pa.string()) for name in text.names])
@@ -134,19 +137,34 @@ def _open_file(source: Source, shape: Shape, columns: tuple[str, ...] | None, sp
     return lambda: Reader(source.name, schema, iter_parts, identify, Columns(table.measure(plain), iter_parts))
 
 
-def _open_rows(
-    name: str, iter_blocks: IterBlocks, shape: Shape, identify: Identify | None = None
-) -> Callable[[], Reader]:
-    observe_blocks(shape, iter_blocks(), name)
+def _open_json(source: Source, shape: Shape) -> Callable[[], Reader]:
+    iter_blocks, kept = partial(_JSON[source.format], source), KeptRows()
+    observe_blocks(shape, iter_blocks, source.name, kept)
 
     def finish() -> Reader:
         schema = pa.schema(shape.arrow_fields)
+        is_kept = kept.settle(schema)
 
         def iter_parts() -> Iterator[Numbered]:
-            return iter_typed(iter_blocks(), shape, name)
+            source.check_unchanged()
+            return kept.iter_parts(schema) if is_kept else iter_typed(iter_blocks, shape, source.name)
 
-        return Reader(name, schema, iter_parts, identify or partial(_identify_rows, name, schema, iter_parts))
+        return Reader(source.name, schema, iter_parts, partial(read_identity, source))
 
+    return finish
+
+
+def _open_mappings(rows: list[Any], shape: Shape) -> Callable[[], Reader]:
+    name = memory.MEMORY_NAME
+
+    def iter_blocks(_: ReadColumns) -> Iterator[RowBlock]:
+        return memory.iter_row_blocks(rows)
+
+    def finish() -> Reader:
+        schema, iter_parts = pa.schema(shape.arrow_fields), partial(iter_typed, iter_blocks, shape, name)
+        return Reader(name, schema, iter_parts, partial(_identify_rows, name, schema, iter_parts))
+
+    observe_blocks(shape, iter_blocks, name)
     return finish
 
 

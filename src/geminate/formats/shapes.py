@@ -26,6 +26,7 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 
 _MAX_DEPTH = 32  # Arrow's IPC format stops at 64.
 _EXACT = 2**53  # Up to here every integer is a float64.
@@ -84,6 +85,14 @@ class Shape:
         """Nothing; the shape takes in more objects."""
         for name in dict.fromkeys(chain.from_iterable(rows)):
             self.fields.setdefault(name, Shape()).observe([row.get(name) for row in rows], depth)
+
+    def observe_columns(self, record_batch: pa.RecordBatch) -> None:
+        """Nothing; the shape takes in objects whose members have the types that it has found so far."""
+        for name, column in zip(record_batch.schema.names, record_batch.columns, strict=True):
+            # All other types say all there is to know.
+            if pa.types.is_integer(column.type) and column.null_count < len(column):
+                bounds = pc.min_max(column).as_py()
+                self.fields[name].observe([bounds["min"], bounds["max"]])
 
     @property
     def _kind(self) -> str:

