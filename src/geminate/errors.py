@@ -7,7 +7,8 @@ Whose fault it is and whether trying again helps decide the branch; the branch d
     ├── InputError                     5   prompts, spec, request lines or a target cannot be used as they are
     │   ├── SpecError                      the spec: where in it, which rule
     │   ├── PromptError                    the prompt set: which file, which row
-    │   └── TargetError                    where the output should go: it exists, or differs from the run
+    │   ├── TargetError                    where the output should go: it exists, or differs from the run
+    │   └── TruncatedError                 a compressed file that ends early; what came before its end is good
     ├── AccessError                   77   no permission: a folder, a bucket, a project
     └── TransientError                75   try again: nothing is lost
         └── DamageError                    bytes that came damaged: read them again
@@ -71,6 +72,10 @@ class PromptError(InputError):
 
 class TargetError(InputError):
     """The output exists already, or belongs to another run."""
+
+
+class TruncatedError(InputError):
+    """A compressed file is damaged or ends early; the lines that were handed out before are good."""
 
 
 class AccessError(GeminateError):

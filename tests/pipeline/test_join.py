@@ -1,5 +1,6 @@
 """Predictions of any origin, through the public function and the side files."""
 
+import gzip
 import json
 
 import polars as pl
@@ -59,6 +60,21 @@ def test_the_rows_are_the_same_whether_the_prompts_lie_in_columns_or_in_lines(tm
         joined = gm.join(prompts, predictions).read_all()
         assert joined.select(whole.column_names).to_pylist() == whole.to_pylist()
         assert joined.column_names[:3] == ["number", "key", "word"]
+
+
+@pytest.mark.parametrize("kept", [0.3, 0.6, 0.999])
+def test_a_compressed_file_that_ends_early_gives_what_came_before(tmp_path, kept):
+    lines = [json.dumps(prediction(str(at), key=f"p-{at}", answer=str(at) * 50)) + "\n" for at in range(20_000)]
+    whole = gzip.compress("".join(lines).encode(), 1, mtime=0)
+    path = tmp_path / "p.jsonl.gz"
+    path.write_bytes(whole[: int(len(whole) * kept)])
+    rows = gm.join([{"key": f"p-{at}"} for at in range(20_000)], path)
+    joined = rows.read_all().to_pylist()
+    good = [row["key"] for row in joined if row["gemini_outcome"] == "ok"]
+    assert good == [f"p-{at}" for at in range(len(good))]
+    assert len(good) > 20_000 * kept * 0.8
+    assert rows.report.unreadable == 2  # The line that was cut, and all that came after it.
+    assert rows.report.imbalances() == []
 
 
 def test_any_arrow_data_is_a_prompt_set_and_any_arrow_reader_takes_the_rows(tmp_path):

@@ -14,11 +14,12 @@ from typing import BinaryIO
 import msgspec
 import pyarrow as pa
 
-from geminate.errors import AccessError, InputError, TransientError, UsageError
+from geminate.errors import AccessError, InputError, TransientError, TruncatedError, UsageError
 from geminate.ports import ObjectInfo, ObjectStore
 from geminate.wire.uris import GS_SCHEME
 
 PIECE_BYTES = 4 * 1024 * 1024
+_PART_BYTES = 64 * 1024
 _LINE_SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
 _MAGICS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 
@@ -143,13 +144,20 @@ def _iter_decompressed(name: str, pieces: Iterator[bytes]) -> Iterator[bytes]:
         yield from pieces
         return
     raw = pa.PythonFile(_PieceReader(chain([first], pieces)), "r")
+    parts: list[bytes] = []
     try:
         with pa.CompressedInputStream(raw, compression) as stream:
-            while piece := stream.read(PIECE_BYTES):
-                yield piece
+            # What is read at once is lost as a whole where the data ends within it.
+            while part := stream.read(_PART_BYTES):
+                parts.append(part)
+                if len(parts) * _PART_BYTES >= PIECE_BYTES:
+                    yield b"".join(parts)
+                    parts = []
     except OSError as error:
+        yield b"".join(parts)
         what = f"its compressed data is damaged or ends early ({error})"
-        raise InputError(what, where=name, remedy="copy it again") from error
+        raise TruncatedError(what, where=name, remedy="copy it again") from error
+    yield b"".join(parts)
 
 
 class _PieceReader:

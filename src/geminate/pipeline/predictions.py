@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from geminate.errors import UsageError
+import pyarrow as pa
+
+from geminate.errors import TruncatedError, UsageError
 from geminate.formats.line_files import LineFile, find_line_files
 from geminate.pipeline.prediction_tables import open_prediction_table
 from geminate.pipeline.workers import DecodeWorkers, count_workers
 from geminate.ports import ObjectStore, TableStore
 from geminate.stages.predictions import DecodedBlock
 from geminate.stages.reading import ReadOptions
-from geminate.wire.lines import iter_line_blocks
+from geminate.wire.lines import LineBlock, iter_line_blocks
+from geminate.wire.predictions import Unreadable
 from geminate.wire.uris import BQ_SCHEME
 
 # What a job writes while it runs; the finished files repeat it (a user's report, 2026-11).
@@ -51,11 +54,27 @@ def _is_superseded(name: str, finished: list[str]) -> bool:
 
 
 def iter_decoded(files: list[LineFile], reading: ReadOptions) -> Iterator[DecodedBlock]:
-    """The files' lines, decoded, in order; on every core where there is enough of them.
+    """The files' lines, decoded, in order; beside the caller where there is enough of them.
 
-    Raises:
-        InputError: Compressed data is damaged; what came before it has been handed out.
+    Where compressed data ends early, one more unreadable line stands for all that is lost.
     """
     with DecodeWorkers(reading, count_workers(sum(file.size_bytes or 0 for file in files))) as workers:
         for file in files:
-            yield from workers.iter_decoded(iter_line_blocks(file.iter_pieces()), source=file.name)
+            damage: list[TruncatedError] = []
+            number, offset = 1, 0
+            blocks = iter_line_blocks(_iter_undamaged(file.iter_pieces(), damage))
+            for decoded in workers.iter_decoded(blocks, source=file.name):
+                number, offset = decoded.block.number(len(decoded.block)), int(decoded.block.offsets()[-1])
+                yield decoded
+            if damage:
+                lost = LineBlock(b"", number, offset, terminated=False)
+                none = pa.RecordBatch.from_pylist([], schema=reading.schema)
+                yield DecodedBlock(none, {0: Unreadable("truncated", damage[0].what)}, file.name, lost)
+
+
+def _iter_undamaged(pieces: Iterator[bytes], damage: list[TruncatedError]) -> Iterator[bytes]:
+    """The pieces before the damage, which is put into the list."""
+    try:
+        yield from pieces
+    except TruncatedError as error:
+        damage.append(error)
