@@ -1,14 +1,19 @@
 """A world with an emulator, a reference run in it, and commands that can be made to die at any call."""
 
+import http.client
+import io
 import json
 import os
 import shutil
 import socket
+import struct
 import subprocess
 import sys
+import threading
 from collections import Counter
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,6 +25,8 @@ from geminate.emulator import Emulator, EmulatorOptions
 HERE = Path(__file__).parent
 SHARED_MEMORY = "/dev/shm"  # noqa: S108 - Linux's own; elsewhere the usual folder serves.
 SERVICE = "service"
+STALL_S = 5
+ODD = b'{"name": [], "batchPredictionJobs": "no", "completionStats": 3}'
 PROMPTS, SHARD_ROWS = 1_000, 334
 # First attempts meet a quota now and then, second ones never; some rows are blocked for good.
 RUN = "rows.parquet.run"
@@ -50,10 +57,16 @@ class Victims:
         )
         assert json.loads(self._server.stdout.readline())["ready"]
 
-    def run(self, cwd, argv, fault=None, stdout=None):
+    def run(self, cwd, argv, fault=None, stdout=None, read_timeout_s=30):
         files = {name: str(self._folder / name) for name in ("stdout", "stderr", "calls")}
         files["stdout"] = stdout or files["stdout"]
-        order = {"cwd": str(cwd), "argv": [str(word) for word in argv], "fault": fault, **files}
+        order = {
+            "cwd": str(cwd),
+            "argv": [str(word) for word in argv],
+            "fault": fault,
+            **files,
+            "read_timeout_s": read_timeout_s,
+        }
         self._server.stdin.write(json.dumps(order) + "\n")
         self._server.stdin.flush()
         code = json.loads(self._server.stdout.readline())["code"]
@@ -86,10 +99,20 @@ class World:
             (emulator.buckets / "bucket").mkdir(exist_ok=True)
             yield emulator
 
+    @contextmanager
+    def proxy(self, faults):
+        proxy = Proxy(self._port, faults)
+        try:
+            yield proxy
+        finally:
+            proxy.stop()
+
     @property
     def where(self):
-        url, buckets = f"http://127.0.0.1:{self._port}", self.emulator_path / "buckets"
-        return ["--endpoint", url, "--buckets", buckets, "--staging", "gs://bucket/staging"]
+        return self.reach(f"http://127.0.0.1:{self._port}")
+
+    def reach(self, url):
+        return ["--endpoint", url, "--buckets", self.emulator_path / "buckets", "--staging", "gs://bucket/staging"]
 
     def call(self, *argv, **how):
         return self._victims.run(self.path, argv, **how)
@@ -125,6 +148,105 @@ class World:
 def _outcomes(path):
     rows = pq.read_table(path, columns=["key", "gemini_outcome"])
     return list(zip(*(column.to_pylist() for column in rows.columns), strict=True))
+
+
+class Proxy(ThreadingHTTPServer):
+    """What stands between the commands and the emulator's jobs, counts the calls, and spoils some of them.
+
+    Words: ``CODE``, ``reset``, ``stall``, ``broken`` (the answer breaks off), ``corrupt`` (it is no JSON), ``odd`` (it
+    is JSON of another kind). The service did what it was asked, unless ``before`` stands in front.
+
+    Args:
+        upstream: The emulator's port.
+        faults: Words for each call, used up in turn; ``None`` lets one pass.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, upstream, faults):
+        super().__init__(("127.0.0.1", 0), _Forwarder)
+        self.upstream = upstream
+        self.faults = {call: list(words) for call, words in faults.items()}
+        self.seen = Counter()
+        self.over = threading.Event()
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.01,))
+        self._thread.start()
+
+    @property
+    def url(self):
+        return "http://{}:{}".format(*self.server_address)
+
+    def handle_error(self, *_):
+        """Nothing: a client that died or lost patience is what these tests are about."""
+
+    def stop(self):
+        self.over.set()
+        self.shutdown()
+        self._thread.join()
+        self.server_close()
+
+
+class _Forwarder(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1
+
+    def forward(self):
+        call = _name_call(self.command, self.path)
+        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        self.server.seen[call] += 1
+        words = self.server.faults.get(call)
+        word = (words.pop(0) if words else None) or ""
+        code, answer = 200, b"{}"
+        if not word.startswith("before "):
+            code, answer = self.ask(body)
+        self.reply(word.removeprefix("before "), code, answer)
+
+    do_GET = do_POST = do_DELETE = forward  # noqa: N815 the names that http.server calls
+
+    def ask(self, body):
+        with closing(http.client.HTTPConnection("127.0.0.1", self.server.upstream, timeout=30)) as connection:
+            headers = {"authorization": "Bearer x", "content-type": "application/json"}
+            connection.request(self.command, self.path, body, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+
+    def reply(self, word, code, answer):
+        if word == "reset":
+            self.reset()
+            return
+        if word == "stall":
+            self.server.over.wait(STALL_S)
+        if word.isdigit():
+            code, answer = int(word), json.dumps({"error": {"code": int(word), "message": "as told"}}).encode()
+        spoiled = {"broken": answer[:-9], "corrupt": bytes(byte ^ 0xA5 for byte in answer), "odd": ODD}.get(
+            word, answer
+        )
+        self.close_connection = word == "broken"
+        self.send_response(code)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(max(len(spoiled), len(answer) if word == "broken" else 0)))
+        if code == 429:
+            self.send_header("retry-after", "7")
+        self.end_headers()
+        self.wfile.write(spoiled)
+
+    def reset(self):
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close_connection = True
+        self.rfile.close()
+        self.wfile.close()
+        self.connection.close()
+        self.wfile = io.BytesIO()
+
+    def log_message(self, *_):
+        """Nothing."""
+
+
+def _name_call(method, path):
+    path = path.partition("?")[0]
+    if method == "POST":
+        return "cancel" if path.endswith(":cancel") else "create"
+    return "list" if path.endswith("/batchPredictionJobs") else "get"
 
 
 def free_port():

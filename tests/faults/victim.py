@@ -26,6 +26,7 @@ PRELOADED = (
 NAMES = ("link", "mkdir", "remove", "rename", "replace", "rmdir", "unlink")
 REMOVALS = {"remove", "rmdir", "unlink"}  # A full disk does not keep anyone from these.
 NO_EXIT_CODE = 99
+MOST_S = 60  # A command that takes longer hangs.
 WRITE_MODES = set("wxa+")
 
 
@@ -123,9 +124,13 @@ def _open(seam, call, file, mode="r", buffering=-1, encoding=None, *more, **name
     return buffered if "b" in mode else io.TextIOWrapper(buffered, encoding or "utf-8")
 
 
-def hurry():
+def hurry(read_timeout_s):
     """Makes waiting cost little: a sleep moves the clock on, and takes a moment only."""
+    from geminate.adapters import vertex
     from geminate.adapters.system import SystemClock
+
+    assert vertex._TIMEOUT_S
+    vertex._TIMEOUT_S = (10, read_timeout_s)
 
     slept = 0.0
     now, sleep = SystemClock.now, SystemClock.sleep
@@ -146,9 +151,10 @@ def live(order):
     for number, name in ((1, "stdout"), (2, "stderr")):
         os.dup2(os.open(order[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
     os.chdir(folder)
+    signal.alarm(MOST_S)
     sys.argv = ["geminate", *order["argv"]]
     calls = os.open(order["calls"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    hurry()
+    hurry(order["read_timeout_s"])
     install(seam)
     from geminate.cli import main
 

@@ -72,7 +72,8 @@ class VertexJobs:
 
     def cancel(self, job_name: str) -> None:
         """Nothing; the service ends the job in its own time."""
-        self._send(self._session, "POST", f"{job_name}:cancel", json={})
+        if self._send(self._session, "POST", f"{job_name}:cancel", json={}):
+            raise TransientError("the answer is not that of a cancel call", where=job_name, remedy="try again")
 
     def _send(self, session: requests.Session, method: str, path: str, **options: Any) -> dict[str, Any]:
         url = self._base + path
