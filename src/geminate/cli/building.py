@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,9 +33,15 @@ if TYPE_CHECKING:
 @media_options
 @prompt_options
 @build_options
-@click.option("--out", required=True, metavar="DIR|gs://…", help="The run's folder, or where its shards should lie.")
 @click.option(
-    "--run", "run_path", type=click.Path(path_type=Path), metavar="DIR", help="The run's folder, for a gs:// OUT."
+    "--out", required=True, metavar="DIR|gs://…|bq://P.D", help="The run's folder, or where its shards should lie."
+)
+@click.option(
+    "--run",
+    "run_path",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="The run's folder, for a gs:// or bq:// OUT.",
 )
 @where_options
 @json_option
@@ -42,12 +49,13 @@ def build(prompts: tuple[str, ...], out: str, run_path: Path | None, **options: 
     """Write validated shards, and the run that they belong to."""
     from geminate.connect import Where
     from geminate.pipeline.runs import Run
-    from geminate.pipeline.target import Target
+    from geminate.pipeline.target import Target, check_target
 
     spec, where = read_spec(options), take_where(options)
-    remote = out.startswith("gs://")
+    remote = out.startswith(("gs://", "bq://"))
     if run_path is not None and not remote:
-        raise UsageError("--run goes with a gs:// OUT", remedy="the folder that --out names is the run")
+        raise UsageError("--run goes with a gs:// or bq:// OUT", remedy="the folder that --out names is the run")
+    target = check_target(Target(where or Where(), out)) if remote else None
     if remote:
         run_path = run_path or Path(out.rstrip("/").rpartition("/")[2] + ".run")
     with TerminalProgress() as notify:
@@ -55,11 +63,11 @@ def build(prompts: tuple[str, ...], out: str, run_path: Path | None, **options: 
             run_path or Path(out),
             take_prompts(prompts, where, options),
             spec,
-            take_build_options(options, where),
+            replace(take_build_options(options, where), for_table=target is not None and target.for_table),
             notify,
         )
-        if remote:
-            run.stage(Target(where or Where(), out), notify)
+        if target:
+            run.stage(target, notify)
     return _report(run.folder.path, run.manifest)
 
 

@@ -37,7 +37,12 @@ on_done_option = click.option(
     "--on-done", metavar="COMMAND", help="Run this once all jobs have ended; it gets the counts as JSON on its input."
 )
 submit_options = together(
-    click.option("--staging", metavar="gs://…", help="Below which request lines and predictions lie."),
+    click.option(
+        "--staging",
+        metavar="gs://…|bq://P.D",
+        help="Below which request lines and predictions lie, or the dataset of their tables.",
+    ),
+    click.option("--predictions-to", metavar="gs://…|bq://P.D", help="Where predictions lie, if elsewhere."),
     click.option("--display-name", metavar="TEXT", help="What the jobs' names begin with.  [default: geminate]"),
     click.option("--label", "labels", multiple=True, metavar="K=V", help="A label of the jobs; again for several."),
     click.option("--model-parameters", metavar="JSON", help="The jobs' modelParameters; @FILE reads them."),

@@ -256,8 +256,8 @@ def take_target(options: dict[str, Any]) -> Target | None:
     from geminate.connect import Where
     from geminate.pipeline.target import Target
 
-    where, staging_uri = take_where(options), options.pop("staging")
-    return None if where is None and staging_uri is None else Target(where or Where(), staging_uri)
+    where, places = take_where(options), (options.pop("staging"), options.pop("predictions_to"))
+    return None if where is None and not any(places) else Target(where or Where(), *places)
 
 
 def take_stores(options: dict[str, Any]) -> Stores:

@@ -65,7 +65,7 @@ class JobTables:
         """
         with self._client(place) as client:
             dataset = ".".join(place.parts[:2])
-            location = client.get_dataset(dataset).location
+            location = client.get_dataset(dataset, retry=None).location
             if location in _MULTI_REGIONS or location.lower() != place.location.lower():
                 message = (
                     f"The BigQuery dataset {dataset} is in {location}, and the job in {place.location}. It must be in "
@@ -80,11 +80,11 @@ class JobTables:
             TableError: The table is not there, or no request table.
         """
         with self._client(place) as client, path.open("wb") as file:
-            table = client.get_table(".".join(place.parts))
+            table = client.get_table(".".join(place.parts), retry=None)
             columns |= {field.name: _checked_kind(field, place.uri) for field in table.schema}
             if columns.get("request") not in {"JSON", "STRING"}:
                 raise TableError(f"The table {place.uri} needs a column request of type JSON or STRING.")
-            for count, row in enumerate(client.list_rows(table), 1):
+            for count, row in enumerate(client.list_rows(table, retry=None), 1):
                 file.write(msgspec.json.encode(dict(row.items())) + b"\n")
                 yield count
 
@@ -94,6 +94,7 @@ class JobTables:
         Raises:
             TableError: It exists, or cannot be written.
         """
+        from google.api_core.exceptions import Conflict
         from google.cloud import bigquery
 
         settings = bigquery.LoadJobConfig(
@@ -102,9 +103,13 @@ class JobTables:
             schema=[bigquery.SchemaField(name, kind) for name, kind in columns.items()],
         )
         with self._client(place) as client, path.open("rb") as file:
-            client.load_table_from_file(
-                file, ".".join(place.parts), job_id=job_id, job_config=settings, location=place.location
-            ).result()
+            try:
+                job = client.load_table_from_file(
+                    file, ".".join(place.parts), job_id=job_id, job_config=settings, location=place.location
+                )
+            except Conflict:  # It was loaded before the emulator was killed.
+                job = client.get_job(job_id, location=place.location, retry=None)
+            job.result(retry=None)
 
     def exists(self, place: Place) -> bool:
         """Whether the table is there.
@@ -116,7 +121,7 @@ class JobTables:
 
         with self._client(place) as client:
             try:
-                client.get_table(".".join(place.parts))
+                client.get_table(".".join(place.parts), retry=None)
             except NotFound:
                 return False
             return True

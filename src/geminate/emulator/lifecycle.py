@@ -95,7 +95,6 @@ class Emulator:
                 self._now,
             )
             self._worker = Worker(shop)
-            held.callback(self._worker.stop)
             tables = TableApi(self._folder, self._options.new_dataset_location)
             held.callback(tables.close)
             about = {
@@ -114,9 +113,11 @@ class Emulator:
             except OSError as error:
                 raise GeminateError(f"port {self._options.port} cannot be had: {error.strerror}") from error
             self._server.storage = StorageServer(self.buckets, self._folder / "storage", self._faults)
-            self._worker.start()
             self._server.start()
             held.callback(self._server.stop)
+            self._worker.start()
+            # Stopped before the server, which its jobs call.
+            held.callback(self._worker.stop)
             self._held = held.pop_all()
 
     def stop(self) -> None:

@@ -109,7 +109,11 @@ class _Work:
                 self._shop.tables.check_dataset(Place(uri, self._job.location))
             elif not self._shop.objects.has_bucket(uri):
                 return self._end(FAILED, bucket_missing(bucket_of(uri)))
-        if self._job.writes_table and self._shop.tables.exists(Place(table_uri(self._job), self._job.location)):
+        if (
+            self._job.writes_table
+            and not self._restarted
+            and self._shop.tables.exists(Place(table_uri(self._job), self._job.location))
+        ):
             raise TableError(f"Already Exists: Table {table_uri(self._job)}")
         started = self._job.start_time or self._shop.now()
         self._change(state=RUNNING, start_time=started, counts=Counts(incomplete=None))

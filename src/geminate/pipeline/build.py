@@ -40,6 +40,7 @@ from geminate.pipeline.followers import FollowersFile
 from geminate.pipeline.overlap import iter_ahead
 from geminate.pipeline.progress import Notify, Progress, silent
 from geminate.pipeline.prompt_media import PromptMedia, Upload
+from geminate.pipeline.request_tables import pass_columns
 from geminate.pipeline.shard_files import ShardFiles
 from geminate.pipeline.templates import LineGuard, compile_spec, notes_on, refuse_unsound_shards
 from geminate.stages.keys import KeyColumn, KeyRegister, choose_key, find_duplicate
@@ -64,6 +65,7 @@ class BuildOptions:
         max_rows: Request lines a shard.
         max_shard_bytes: Bytes a shard.
         on_reject: Whether a prompt that breaks a rule becomes a ``rejected`` row, or stops the build.
+        for_table: Whether the shards go into BigQuery tables, for which the importer's rules do not hold.
         upload: Where local media are stored; by default they go inline.
         dedupe: Whether equal requests are sent once, and their prompts share the prediction.
     """
@@ -72,6 +74,7 @@ class BuildOptions:
     max_rows: int = LIMITS.max_requests_per_job
     max_shard_bytes: int = int(LIMITS.max_input_file_bytes * _BYTES_MARGIN)
     on_reject: Literal["keep", "fail"] = "keep"
+    for_table: bool = False
     upload: Upload = field(default_factory=Upload)
     dedupe: bool = False
 
@@ -94,13 +97,17 @@ def build_run(
     the shards. Memory is that of a few record batches and eight bytes a prompt.
 
     Raises:
+        InputError: A column of the prompts cannot go into a request table, where they are for one.
         PromptError: A prompt has no key, or two have the same; nothing could be joined to them.
         SpecError: The spec names a column the prompts lack, or its request breaks a rule for every prompt.
         TargetError: The folder exists.
     """
     options = options or BuildOptions()
     key = choose_key(prompts.schema, options.key)
-    encoder = compile_spec(spec, key.extend_schema(prompts.schema))
+    schema = key.extend_schema(prompts.schema)
+    encoder = compile_spec(spec, schema, for_table=options.for_table)
+    if options.for_table:
+        pass_columns(schema, key.name)
     with _new_folder(run_path) as folder:
         media = PromptMedia(spec, encoder, options.upload, prompts.locate, folder.emulator_path)
         builder = _Builder(prompts, key, encoder, options, notify)
@@ -119,10 +126,11 @@ def build_run(
             prompts=PromptsRecord(builder.rows, builder.rejected, prompts.selection, sources, builder.followers),
             key=key.name,
             key_generated=key.generated,
-            notes=(*notes_on(spec), *media.notes),
+            notes=(*notes_on(spec, for_table=options.for_table), *media.notes),
             shards=tuple(files.shards),
             files=(spec_file, violations_file, *_write_objects(folder, media), *builder.side_files, *files.files),
             media=media.record,
+            for_table=options.for_table,
         )
         written = folder.write_json(MANIFEST_NAME, manifest)
         facts = {"run_id": manifest.run_id, MANIFEST_FACT: written.sha256}
@@ -142,7 +150,7 @@ class _Builder:
         self._options = options
         self._notify = notify
         self._register = KeyRegister()
-        self._guard = LineGuard() if encoder.free_paths else None
+        self._guard = LineGuard(for_table=options.for_table) if encoder.free_paths else None
         self.rows = 0
         self.rejected = 0
         self.followers = 0

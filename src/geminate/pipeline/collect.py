@@ -17,12 +17,14 @@ from geminate.formats.line_files import LineFile, find_line_files
 from geminate.formats.record_spool import RecordSpool
 from geminate.ledger import OVER, Attempt, Ledger
 from geminate.pipeline.claims import make_claim, sweep_claim
+from geminate.pipeline.datasets import is_table
 from geminate.pipeline.fan_out import fan_out
 from geminate.pipeline.folder import REJECT_COLUMN, SPEC_NAME, Manifest, RunFolder, ShardRecord
 from geminate.pipeline.followers import Followers
 from geminate.pipeline.media import open_media_folder, with_media_files
 from geminate.pipeline.opening import DEFAULT_STORES
 from geminate.pipeline.outputs import Joined, OnStray, OpenRows, OutputOptions, RowStream, write_joined
+from geminate.pipeline.prediction_tables import open_prediction_table
 from geminate.pipeline.predictions import find_predictions, iter_decoded
 from geminate.pipeline.progress import Notify, silent
 from geminate.pipeline.templates import read_answer
@@ -30,7 +32,7 @@ from geminate.pipeline.wait import job_of
 from geminate.ports import ObjectStore, TableStore
 from geminate.stages.contents import order_contents
 from geminate.stages.join import Joiner, JoinOptions
-from geminate.stages.keys import KeyColumn
+from geminate.stages.keys import KEY_COLUMN, KeyColumn
 from geminate.stages.reading import ReadOptions
 from geminate.stages.report import JoinReport
 from geminate.stages.rows import joined_schema
@@ -39,7 +41,6 @@ from geminate.wire.answers import AnswerSchema
 from geminate.wire.canonical import fingerprint
 from geminate.wire.lines import iter_line_blocks
 from geminate.wire.tables import DEFAULT_PREFIX, FINGERPRINT_TYPE
-from geminate.wire.uris import BQ_SCHEME
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,9 +203,10 @@ class ShardJoin:
         if not attempt.job_name:
             return []
         place = attempt.output_prefix_uri
-        place = place if place.startswith(BQ_SCHEME) else f"{place}/"
         try:
-            return find_predictions([place], lambda: self.collector.store, self.collector.tables)
+            if is_table(place):
+                return [open_prediction_table(place, self.collector.tables(), KEY_COLUMN)]
+            return find_predictions([f"{place}/"], lambda: self.collector.store, self.collector.tables)
         except InputError:
             # A job that failed or expired may have written nothing, and its prompts are missing. One that succeeded
             # has paid output somewhere, which must not be passed off as rows that never came.

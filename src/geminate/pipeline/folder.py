@@ -114,6 +114,7 @@ class Manifest(msgspec.Struct, frozen=True):
     shards: tuple[ShardRecord, ...]
     files: tuple[FileRecord, ...]
     media: MediaRecord | None = None
+    for_table: bool = False
 
     @property
     def is_deduped(self) -> bool:

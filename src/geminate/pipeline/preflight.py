@@ -7,10 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from geminate.errors import AccessError, InputError, TargetError
+from geminate.pipeline.datasets import check_dataset, is_table
+from geminate.pipeline.opening import DEFAULT_STORES
 from geminate.pipeline.patience import call_patiently
 from geminate.pipeline.plan import JobPlan
 from geminate.pipeline.progress import Notify, Progress
-from geminate.ports import Clock, JobService, ObjectStore
+from geminate.ports import Clock, JobService, ObjectStore, TableStore
 from geminate.wire.jobs import RUN_LABEL, label_filter
 from geminate.wire.limits import LIMITS
 from geminate.wire.places import bucket_warning, location_warning
@@ -19,6 +21,7 @@ from geminate.wire.uris import join_uri, split_gs_uri, tuned_model_location
 PROBE_NAME = "preflight.txt"
 _PROBE = b"Geminate wrote this to see whether it can, and removes it again.\n"
 _SERVICE_ROLE = "grant the caller roles/aiplatform.user on the project, and enable the API aiplatform.googleapis.com"
+_DATASET_ROLE = "grant the caller roles/bigquery.dataEditor on the dataset, and roles/bigquery.jobUser on the project"
 _BUCKET_ROLE = "grant the caller roles/storage.objectUser on the bucket"
 
 
@@ -32,6 +35,7 @@ class Preflight:
         store: Where their lines and predictions lie.
         jobs: The service.
         locate: The location of a bucket, None where nobody can tell.
+        tables: Opens the store of datasets.
     """
 
     plan: JobPlan
@@ -39,6 +43,7 @@ class Preflight:
     store: ObjectStore
     jobs: JobService
     locate: Callable[[str], str | None]
+    tables: Callable[[], TableStore] = DEFAULT_STORES.tables
 
     def check(self, clock: Clock, notify: Notify) -> None:
         """Nothing, where nothing is known to be in the way; what only looks odd is a notice.
@@ -50,7 +55,7 @@ class Preflight:
             InputError: A limit is exceeded; the location or bucket does not exist.
             TransientError: The service or the store did not answer.
         """
-        checks = (self._check_limits, self._check_location, self._check_service, self._check_bucket)
+        checks = (self._check_limits, self._check_location, self._check_service, self._check_places)
         for done, check in enumerate(checks):
             notify(Progress("preflight", done, len(checks), "checks"))
             for warning in call_patiently(check, clock):
@@ -82,8 +87,18 @@ class Preflight:
             next(iter(self.jobs.list(label_filter(RUN_LABEL, self.plan.manifest.run_id))), None)
         return []
 
-    def _check_bucket(self) -> list[str]:
-        uri = join_uri(self.plan.staging_uri, self.plan.manifest.run_id, PROBE_NAME)
+    def _check_places(self) -> list[str]:
+        warnings = []
+        for place in self.plan.places:
+            if is_table(place):
+                with _remedied(_DATASET_ROLE):
+                    check_dataset(self.tables(), place, self.location)
+            else:
+                warnings += self._check_bucket(place)
+        return warnings
+
+    def _check_bucket(self, place: str) -> list[str]:
+        uri = join_uri(place, self.plan.manifest.run_id, PROBE_NAME)
         with _remedied(_BUCKET_ROLE):
             try:
                 info = self.store.write(uri, [_PROBE])

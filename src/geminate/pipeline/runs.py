@@ -151,7 +151,7 @@ class Run:
         """
         with Ledger(self.folder.path, lock=False) as ledger:
             wanted, settings = read_target(ledger, target), read_settings(ledger, settings)
-            plan = JobPlan(self.folder, self.manifest, wanted.staging_uri or "", settings)
+            plan = JobPlan(self.folder, self.manifest, wanted.staging_uri or "", settings, wanted.predictions_uri)
             return Preview(create_url(wanted.where), plan.drafts(ledger.attempts()))
 
     def settle(self, target: Target | None) -> None:
@@ -168,6 +168,11 @@ class Run:
         """Nothing; the shards lie where the service will read them, and the run is settled on this target."""
         with Ledger(self.folder.path) as ledger:
             settled = settle_target(ledger, target)
+            if settled.for_table:
+                with open_outside(settled.where, self.folder.emulator_path) as outside:
+                    stager = self._stager(ledger, outside.store, settled)
+                    replace(stager, tables=outside.tables).stage_all(notify)
+                return
             self._stager(ledger, open_store(settled.where, self.folder.emulator_path), settled).stage_all(notify)
 
     def wait(self, notify: Notify = silent) -> list[Job]:
@@ -249,13 +254,15 @@ class Run:
         if settled.where.is_local and options.doubt_grace_s is None:
             options = replace(options, doubt_grace_s=_EMULATED_GRACE_S)
         stager = self._stager(ledger, outside.store, settled, settle_settings(ledger, options.settings))
-        return Submitter(stager, ledger, outside.jobs, self._clock, options)
+        return Submitter(replace(stager, tables=outside.tables), ledger, outside.jobs, self._clock, options)
 
     def _stager(
         self, ledger: Ledger, store: ObjectStore, target: Target, settings: JobSettings | None = None
     ) -> Stager:
         staging_uri, settings = target.staging_uri or "", settings or JobSettings()
-        return Stager(self.folder, self.manifest, ledger, store, staging_uri, self._clock, settings)
+        return Stager(
+            self.folder, self.manifest, ledger, store, staging_uri, self._clock, settings, target.predictions_uri
+        )
 
     @contextmanager
     def _open(self, target: Target | None) -> Iterator[tuple[Ledger, Target, Outside]]:
@@ -273,7 +280,9 @@ class Run:
         if submitter.options.preflight:
             where, stager = settled.where, submitter.stager
             locate = partial(locate_bucket, where)
-            Preflight(stager.plan, where.location, stager.store, submitter.jobs, locate).check(self._clock, notify)
+            Preflight(stager.plan, where.location, stager.store, submitter.jobs, locate, stager.tables).check(
+                self._clock, notify
+            )
 
 
 def _poll(target: Target, unfinished: int = 0) -> PollOptions:

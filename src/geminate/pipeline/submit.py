@@ -7,7 +7,7 @@ made once. Where its end is unknown, the job is looked up by that label before a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,12 +16,15 @@ from typing import Any
 from geminate.errors import AccessError, InputError, TransientError
 from geminate.ledger import SETTLED, Attempt, Ledger
 from geminate.pipeline.budget import Budget
+from geminate.pipeline.datasets import is_table
 from geminate.pipeline.folder import Manifest, RunFolder
+from geminate.pipeline.opening import DEFAULT_STORES
 from geminate.pipeline.patience import call_patiently
 from geminate.pipeline.plan import JobPlan
 from geminate.pipeline.progress import Notify, Progress, silent
+from geminate.pipeline.request_tables import RequestTables
 from geminate.pipeline.uploads import upload_once
-from geminate.ports import Clock, JobService, ObjectInfo, ObjectStore
+from geminate.ports import Clock, JobService, ObjectStore, TableStore
 from geminate.wire.jobs import ATTEMPT_LABEL, JobSettings, decode_job, encode_job, label_filter
 
 DOUBT_GRACE_S = 120.0
@@ -63,9 +66,11 @@ class Stager:
         manifest: Its manifest.
         ledger: Its ledger.
         store: Where the lines go.
-        staging_uri: Below which they lie, and predictions will, ``gs://bucket/prefix``.
+        staging_uri: Below which they lie, and predictions will, ``gs://bucket/prefix`` or ``bq://project.dataset``.
         clock: The time of the ledger's entries.
         settings: What the jobs are called and labelled.
+        predictions_uri: Where predictions will lie, if elsewhere.
+        tables: Opens where request tables go.
     """
 
     folder: RunFolder
@@ -75,6 +80,8 @@ class Stager:
     staging_uri: str
     clock: Clock
     settings: JobSettings = field(default_factory=JobSettings)
+    predictions_uri: str | None = None
+    tables: Callable[[], TableStore] = DEFAULT_STORES.tables
 
     def stage_all(self, notify: Notify = silent) -> None:
         """Nothing; no attempt is merely planned any more.
@@ -108,25 +115,35 @@ class Stager:
                 for upload in uploads.values():
                     upload.cancel()
 
-    def _upload(self, attempt: Attempt) -> ObjectInfo:
-        path = self.folder.requests_path(attempt.shard, attempt.number)
-        return upload_once(self.store, path, self.plan.request(attempt).input_uri)
+    def _upload(self, attempt: Attempt) -> int:
+        """The generation of the object that has the attempt's lines; 0 for a table."""
+        uri = self.plan.request(attempt).input_uri
+        if is_table(uri):
+            RequestTables(self.folder, self.manifest, self.tables()).load(attempt, uri)
+            return 0
+        if self.manifest.for_table:
+            raise InputError(
+                "the run was built for BigQuery tables, and its lines may break rules that hold for Cloud Storage",
+                where=str(self.folder.path),
+                remedy="give --staging bq://project.dataset, or build it again",
+            )
+        return upload_once(self.store, self.folder.requests_path(attempt.shard, attempt.number), uri).generation
 
-    def _staged(self, attempt: Attempt, info: ObjectInfo) -> Attempt:
+    def _staged(self, attempt: Attempt, generation: int) -> Attempt:
         request = self.plan.request(attempt)
         return self.ledger.advance(
             attempt,
             "staged",
             at=self.clock.now(),
             input_uri=request.input_uri,
-            input_generation=info.generation,
+            input_generation=generation,
             output_prefix_uri=request.output_uri,
         )
 
     @property
     def plan(self) -> JobPlan:
         """What each attempt's job is asked."""
-        return JobPlan(self.folder, self.manifest, self.staging_uri, self.settings)
+        return JobPlan(self.folder, self.manifest, self.staging_uri, self.settings, self.predictions_uri)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ from typing import Any
 
 import msgspec
 
-from geminate.connect import EMULATED_STAGING_URI, Where
+from geminate.connect import EMULATED_STAGING_URI, Where, open_tables
 from geminate.errors import TargetError, UsageError
 from geminate.ledger import Ledger
+from geminate.pipeline.datasets import check_dataset, check_dataset_uri, is_table
 from geminate.wire.jobs import JobSettings
 from geminate.wire.uris import split_gs_uri
 
@@ -26,11 +27,24 @@ class Target:
 
     Attributes:
         where: The project, location and service.
-        staging_uri: Below which request lines and predictions lie; None for the emulator's own bucket.
+        staging_uri: Below which request lines and predictions lie, or the dataset of their tables; None for the
+            emulator's own bucket.
+        predictions_uri: Where predictions lie, if elsewhere.
     """
 
     where: Where = field(default_factory=Where)
     staging_uri: str | None = None
+    predictions_uri: str | None = None
+
+    @property
+    def for_table(self) -> bool:
+        """Whether request lines become rows of tables, for which the importer's rules do not hold."""
+        return is_table(self.staging_uri)
+
+    @property
+    def places(self) -> list[str]:
+        """All places, each once."""
+        return list(dict.fromkeys(filter(None, (self.staging_uri, self.predictions_uri))))
 
 
 def settle_target(ledger: Ledger, wanted: Target | None) -> Target:
@@ -72,7 +86,12 @@ def read_target(ledger: Ledger, wanted: Target | None) -> Target:
     before = _decode(settled)
     if wanted is None:
         return before
-    target = replace(before, where=wanted.where, staging_uri=wanted.staging_uri or before.staging_uri)
+    target = replace(
+        before,
+        where=wanted.where,
+        staging_uri=wanted.staging_uri or before.staging_uri,
+        predictions_uri=wanted.predictions_uri or before.predictions_uri,
+    )
     differences = [
         f"{name} was {old!r} and is now {new!r}"
         for (name, old), new in zip(_encode(before).items(), _encode(target).values(), strict=True)
@@ -90,29 +109,48 @@ def complete_target(wanted: Target | None) -> Target:
     """The target with all that a job needs.
 
     Raises:
-        InputError: The staging place is no Cloud Storage URI.
+        InputError: A place is neither a Cloud Storage URI nor a dataset, or no dataset can be used in the location.
         UsageError: There is none.
     """
     if wanted is None or (wanted.staging_uri is None and not wanted.where.emulate):
         raise UsageError(
             "the run has not been submitted, and nothing says where its lines and predictions should lie",
-            remedy="run geminate submit with --staging gs://bucket/prefix, or rehearse with --emulate",
+            remedy="give --staging gs://bucket/prefix or bq://project.dataset, or rehearse with --emulate",
         )
-    staging_uri = wanted.staging_uri or EMULATED_STAGING_URI
-    split_gs_uri(staging_uri)
-    return replace(wanted, staging_uri=staging_uri)
+    target = replace(wanted, staging_uri=wanted.staging_uri or EMULATED_STAGING_URI)
+    for uri in target.places:
+        if is_table(uri):
+            check_dataset_uri(uri, target.where.location)
+        else:
+            split_gs_uri(uri)
+    return target
+
+
+def check_target(wanted: Target | None) -> Target:
+    """The target with all that a job needs, its datasets looked at; to be asked before anything is built.
+
+    Raises:
+        AccessError: A dataset may not be seen.
+        InputError: As ``complete_target``; or a dataset is not there, or lies elsewhere than the jobs.
+        UsageError: There is no target.
+    """
+    target = complete_target(wanted)
+    # Those of an embedded emulator are made when they are first used.
+    for uri in [] if target.where.emulate else filter(is_table, target.places):
+        check_dataset(open_tables(target.where), uri, target.where.location)
+    return target
 
 
 def _encode(target: Target) -> dict[str, Any]:
     where = asdict(target.where)
     if where["buckets_path"] is not None:
         where["buckets_path"] = str(where["buckets_path"])
-    return {**where, "staging_uri": target.staging_uri}
+    return {**where, "staging_uri": target.staging_uri, "predictions_uri": target.predictions_uri}
 
 
 def _decode(document: dict[str, Any]) -> Target:
     fields = dict(document)
-    staging_uri = fields.pop("staging_uri")
+    places = fields.pop("staging_uri"), fields.pop("predictions_uri", None)
     if fields["buckets_path"] is not None:
         fields["buckets_path"] = Path(fields["buckets_path"])
-    return Target(Where(**fields), staging_uri)
+    return Target(Where(**fields), *places)

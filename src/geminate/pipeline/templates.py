@@ -35,34 +35,43 @@ def read_answer(spec: Spec) -> AnswerSchema | None:
     return AnswerSchema.from_source(spec.answer, where=spec.place("$.answer"))
 
 
-def compile_spec(spec: Spec, schema: pa.Schema) -> RequestEncoder:
+def compile_spec(spec: Spec, schema: pa.Schema, *, for_table: bool = False) -> RequestEncoder:
     """What encodes prompts of this schema to request lines.
+
+    Args:
+        spec: What a request looks like.
+        schema: The prompts' columns, the key among them.
+        for_table: Whether the lines go into BigQuery tables, for which the importer's rules do not hold.
 
     Raises:
         SpecError: The spec uses a column that is not there, or its request breaks a rule whatever fills its slots.
     """
     answer = read_answer(spec)
-    converted = answer.convert() if answer else None
+    converted = answer.convert(for_table=for_table) if answer else None
     response_schema = {converted.field: converted.schema} if converted else None
     encoder = compile_requests(spec, schema, response_schema=response_schema)
     if isinstance(encoder.request, dict):
-        for violation in check_request(encoder.request, is_slot=_is_slot):
+        for violation in check_request(encoder.request, import_rules=not for_table, is_slot=_is_slot):
             raise SpecError(f"{violation.message} ({violation.rule})", where=spec.place(violation.path))
     return encoder
 
 
-def notes_on(spec: Spec) -> tuple[str, ...]:
+def notes_on(spec: Spec, *, for_table: bool = False) -> tuple[str, ...]:
     """What its author should know, a sentence each: what of the answer schema the model is not told, and why."""
     answer, warning = read_answer(spec), model_warning(spec.model)
-    notes = [f"answer schema: {note}" for note in (answer.convert().notes if answer else ())]
+    notes = [f"answer schema: {note}" for note in (answer.convert(for_table=for_table).notes if answer else ())]
     return (warning, *notes) if warning else tuple(notes)
 
 
 class LineGuard:
-    """Checks whole lines where cells bring JSON of their own, and rejects those that break a rule."""
+    """Checks whole lines where cells bring JSON of their own, and rejects those that break a rule.
 
-    def __init__(self) -> None:
-        self._checker = RequestChecker(CheckOptions(rejects=True, file_limits=False))
+    Args:
+        for_table: Whether the lines go into BigQuery tables, for which the importer's rules do not hold.
+    """
+
+    def __init__(self, *, for_table: bool = False) -> None:
+        self._checker = RequestChecker(CheckOptions(import_rules=not for_table, rejects=True, file_limits=False))
         self._name = "requests"
 
     def filter(self, block: RequestBlock) -> RequestBlock:

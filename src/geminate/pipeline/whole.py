@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from geminate.errors import TargetError
@@ -16,7 +16,7 @@ from geminate.pipeline.outputs import Joined
 from geminate.pipeline.progress import Notify, silent
 from geminate.pipeline.runs import Run
 from geminate.pipeline.submit import SubmitOptions
-from geminate.pipeline.target import Target, complete_target
+from geminate.pipeline.target import Target, check_target
 from geminate.stages.specs import Spec
 from geminate.wire.jobs import Job
 
@@ -67,7 +67,7 @@ def run_whole(prompts: Prompts, spec: Spec, options: WholeOptions, notify: Notif
         if finished is not None:
             return Whole(run, finished, [status.job for status in run.status(refresh=False).attempts if status.job])
     options.collect.check(options.out, prompts.schema)
-    run = run or Run.create(options.run_path, prompts, spec, options.build, notify)
+    run = run or _create_run(prompts, spec, options, notify)
     if options.detach:
         return Whole(run, None, run.submit(options.target, notify, options.submit))
     jobs = run.finish(options.target, notify, options.submit)
@@ -77,13 +77,18 @@ def run_whole(prompts: Prompts, spec: Spec, options: WholeOptions, notify: Notif
 def build_whole(prompts: Prompts, spec: Spec, options: WholeOptions, notify: Notify = silent) -> Run:
     """The run that ``run_whole`` would go on with: built, unless it is there, and nothing uploaded or sent."""
     run = _open_run(prompts, spec, options)
-    return run or Run.create(options.run_path, prompts, spec, options.build, notify)
+    return run or _create_run(prompts, spec, options, notify)
+
+
+def _create_run(prompts: Prompts, spec: Spec, options: WholeOptions, notify: Notify) -> Run:
+    build = replace(options.build, for_table=options.target is not None and options.target.for_table)
+    return Run.create(options.run_path, prompts, spec, build, notify)
 
 
 def _open_run(prompts: Prompts, spec: Spec, options: WholeOptions) -> Run | None:
     """The run if it is there and is the same; None where it is still to be built and may be."""
     if not options.run_path.exists():
-        complete_target(options.target)
+        check_target(options.target)
         return None
     run = Run.open(options.run_path)
     _refuse_changes(run, prompts, spec, options.build)

@@ -1,0 +1,196 @@
+"""Every route between buckets and tables, through the command, Google's clients and the emulator."""
+
+import json
+import os
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+
+import pyarrow.csv as pc
+import pyarrow.parquet as pq
+import pytest
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import bigquery
+
+from geminate.emulator import Emulator
+
+ROOT = Path(__file__).parents[2]
+WORDS = ROOT / "fixtures/prompts/words.csv"
+WORDS_SPEC = ROOT / "fixtures/specs/words.yaml"
+PROMPT = ("--model", "gemini-3.5-flash", "--prompt", "Rate {{ word }}.")
+HERE = ("--emulate", "--location", "us-central1")
+
+
+@pytest.fixture
+def served(tmp_path):
+    """A running emulator with a dataset in one region, and a bucket."""
+    with Emulator(tmp_path / "served") as emulator:
+        (emulator.buckets / "bucket").mkdir()
+        with closing(client_of(emulator)) as client:
+            dataset = bigquery.Dataset("emulated.words")
+            dataset.location = "us-central1"
+            client.create_dataset(dataset)
+            client.create_dataset("emulated.wide")
+        yield emulator
+
+
+@pytest.fixture
+def bq(served):
+    with closing(client_of(served)) as client:
+        yield client
+
+
+def client_of(emulator):
+    options = {"api_endpoint": emulator.url}
+    return bigquery.Client("emulated", credentials=AnonymousCredentials(), client_options=options)
+
+
+@pytest.mark.parametrize("source", ["gs://bucket/s", "bq://emulated.words"])
+@pytest.mark.parametrize("target", ["gs://bucket/s", "bq://emulated.words"])
+def test_every_route_gives_every_prompt_its_row(geminate, tmp_path, source, target):
+    places = ("--staging", source, "--predictions-to", target)
+    geminate("run", WORDS, "--spec", WORDS_SPEC, *HERE, *places, "--shard-rows", 400, "-o", "rows.parquet")
+    rows, prompts = pq.read_table(tmp_path / "rows.parquet"), pc.read_csv(WORDS)
+    assert rows.select(prompts.column_names).to_pylist() == prompts.to_pylist()
+    assert set(rows["gemini_outcome"].to_pylist()) == {"ok"}
+    first = rows["gemini_source"][0].as_py()
+    assert first.startswith("bq://emulated.words.predictions_" if target.startswith("bq") else "gs://bucket/s/")
+
+
+def test_from_a_table_to_a_table_to_joined_rows(geminate, tmp_path, served, bq):
+    columns = [bigquery.SchemaField(*field) for field in [("word", "STRING"), ("n", "INTEGER"), ("at", "TIMESTAMP")]]
+    bq.create_table(bigquery.Table("emulated.words.prompts", columns))
+    given = [{"word": f"w{n}", "n": n, "at": "2026-11-22T01:02:03Z"} for n in range(50)]
+    assert bq.insert_rows_json("emulated.words.prompts", given) == []
+    where = ("--endpoint", served.url, "--location", "us-central1", "--staging", "bq://emulated.words")
+    command = ("run", "bq://emulated.words.prompts", *PROMPT, "--key", "word", *where, "-o", "rows.parquet", "--json")
+    finished = json.loads(geminate(*command).stdout)
+    rows = pq.read_table(tmp_path / "rows.parquet").to_pylist()
+    assert [(row["word"], row["n"]) for row in rows] == [(row["word"], row["n"]) for row in given]
+    (job,) = finished["jobs"]
+    output = bq.get_table(job["output_uri"].removeprefix("bq://"))
+    assert [field.name for field in output.schema] == [
+        "request",
+        "key",
+        "word",
+        "n",
+        "at",
+        "response",
+        "status",
+        "processed_time",
+    ]
+    assert {row["n"] for row in bq.list_rows(output)} == set(range(50))
+    # Nothing is loaded, made or paid a second time.
+    assert json.loads(geminate(*command).stdout) == finished
+    assert len(list(bq.list_tables("emulated.words"))) == 3
+    # And the same table joins without a run.
+    join = ("join", "--inputs", "bq://emulated.words.prompts", "--key", "word", "--endpoint", served.url)
+    geminate(*join, "--predictions", job["output_uri"], "-o", "again.parquet")
+    again = pq.read_table(tmp_path / "again.parquet").to_pylist()
+    texts = [[row["gemini_text"] for row in sorted(each, key=lambda row: row["n"])] for each in (rows, again)]
+    assert texts[0] == texts[1]
+
+
+def test_tables_take_what_the_importer_refuses(geminate, tmp_path):
+    (tmp_path / "spec.json").write_text(
+        json.dumps(
+            {
+                "model": "gemini-3.5-flash",
+                "request": {
+                    "contents": [{"role": "user", "parts": [{"text": "{{ word }}"}]}],
+                    "tools": [{"googleSearch": {}}],
+                },
+                "answer": {
+                    "type": "object",
+                    "properties": {"how sure?": {"type": "integer"}},
+                    "required": ["how sure?"],
+                },
+            }
+        )
+    )
+    (tmp_path / "prompts.csv").write_text("word\ntyrant\n")
+    refused = geminate("run", "prompts.csv", "--spec", "spec.json", "--emulate", "-o", "rows.parquet", code=5)
+    assert "BigQuery" in refused.stderr
+    place = ("--staging", "bq://emulated.words")
+    geminate("run", "prompts.csv", "--spec", "spec.json", *HERE, *place, "-o", "rows.parquet")
+    (row,) = pq.read_table(tmp_path / "rows.parquet").to_pylist()
+    assert (row["gemini_outcome"], list(row["gemini_answer"])) == ("ok", ["how sure?"])
+    elsewhere = geminate("build", "prompts.csv", "--spec", "spec.json", "--out", "bq://emulated.words", *HERE)
+    assert "1 request" in elsewhere.stderr
+
+
+def test_a_retry_is_a_smaller_table(geminate, tmp_path, monkeypatch):
+    (tmp_path / "answers.py").write_text(
+        "from pathlib import Path\n"
+        "def answer(request):\n"
+        "    text = request['contents'][0]['parts'][0]['text']\n"
+        "    seen = Path(__file__).with_name(text)\n"
+        "    if 'bad' not in text or seen.exists():\n"
+        "        return 'done'\n"
+        "    seen.touch()\n"
+        "    return {'error': {'code': 429, 'message': 'quota', 'status': 'RESOURCE_EXHAUSTED'}}\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    (tmp_path / "prompts.csv").write_text("word,n\ngood,1\nbad,2\nfine,3\n")
+    place = ("--staging", "bq://emulated.words", "--answerer", "answers:answer")
+    geminate("run", "prompts.csv", *PROMPT, *HERE, *place, "-o", "rows.parquet", code=3)
+    geminate("retry", "rows.parquet.run")
+    geminate("wait", "rows.parquet.run")
+    geminate("collect", "rows.parquet.run", "-o", "again.parquet")
+    rows = pq.read_table(tmp_path / "again.parquet").to_pylist()
+    assert [(row["word"], row["gemini_outcome"], row["gemini_attempt"]) for row in rows] == [
+        ("good", "ok", 1),
+        ("bad", "ok", 2),
+        ("fine", "ok", 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        (("--staging", "bq://emulated.words"), "jobs in global take no BigQuery tables; give --location"),
+        (("--staging", "bq://emulated.words", "--location", "europe-west4"), "lies in us-central1, and the jobs"),
+        (("--staging", "bq://emulated.none", "--location", "us-central1"), "no such dataset"),
+        (("--staging", "bq://emulated.words.t", "--location", "us-central1"), "bq://project.dataset"),
+        (("--staging", "bq://emulated.wide", "--location", "us-central1"), "is multi-regional (US)"),
+    ],
+)
+def test_a_place_that_will_not_do_is_told_at_once(geminate, tmp_path, served, arguments, said):
+    before = sorted(path.name for path in tmp_path.iterdir())
+    finished = geminate("run", WORDS, *PROMPT, "--endpoint", served.url, *arguments, "-o", "rows.parquet", code=5)
+    assert said in finished.stderr
+    assert finished.stderr.count("\n") == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+    with closing(client_of(served)) as client:
+        assert list(client.list_tables("emulated.words")) == []
+
+
+def test_a_reserved_column_is_told_before_anything_is_made(geminate, tmp_path):
+    (tmp_path / "prompts.csv").write_text("word,Status\ntyrant,new\n")
+    place = ("--staging", "bq://emulated.words")
+    finished = geminate("run", "prompts.csv", *PROMPT, *HERE, *place, "-o", "rows.parquet", code=5)
+    assert "column 'Status': a request table has a column of that name for itself; rename it" in finished.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["prompts.csv"]
+
+
+def test_refused_access_is_told_in_a_sentence(geminate, tmp_path):
+    (tmp_path / "p.csv").write_text("word\nx\n")
+    with Emulator(tmp_path / "closed", options_with_faults("return-403; times=9")) as emulator:
+        where = ("--endpoint", emulator.url, "--location", "us-central1", "--staging", "bq://emulated.words")
+        finished = geminate("run", "p.csv", *PROMPT, *where, "-o", "rows.parquet", code=77)
+    assert "bq://emulated.words: BigQuery refuses access" in finished.stderr
+    assert not (tmp_path / "rows.parquet.run").exists()
+
+
+def options_with_faults(word):
+    from geminate.emulator import EmulatorOptions
+
+    return EmulatorOptions(faults={"http": {"tables": [word]}})
+
+
+def test_rows_that_are_not_ok_come_back_from_a_table_too(geminate, tmp_path):
+    (tmp_path / "prompts.jsonl").write_text('{"key":"7","word":"x","l":[1]}\n{"key":"b","word":null,"l":[]}\n')
+    place = ("--staging", "bq://emulated.words")
+    finished = geminate("run", "prompts.jsonl", *PROMPT, *HERE, *place, "-o", "rows.parquet", "--json", code=3)
+    assert Counter(json.loads(finished.stdout)["outcomes"]) == {"ok": 1, "rejected": 1}
+    assert [row["key"] for row in pq.read_table(tmp_path / "rows.parquet").to_pylist()] == ["7", "b"]
