@@ -14,7 +14,8 @@ def test_rows_with_equal_keys_are_found_however_they_are_cut(blocks):
         # A slice, since those begin in the middle of their buffers.
         register.add(pa.array(["", *block, ""], pa.string()).slice(1, len(block)))
     every = [key for block in blocks for key in block]
-    assert register.candidate_rows() == {row for row, key in enumerate(every) if every.count(key) > 1}
+    # Different keys may share a hash, so there may be more candidates.
+    assert register.candidate_rows() >= {row for row, key in enumerate(every) if every.count(key) > 1}
 
 
 def test_keys_of_one_form_are_told_apart():
