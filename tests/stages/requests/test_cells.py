@@ -82,3 +82,38 @@ def test_a_template_without_columns_is_a_text():
     assert render("{% for n in range(3) %}{{ n }}{% endfor %}\n", text=["a", "b"]) == ["012\n", "012\n"]
     with pytest.raises(SpecError, match="not a template"):
         render("{{ 1 + 'a' }}", text=["a"])
+
+
+WHOLE = "{% set whole = 1 %}"
+"""Keeps a template from being taken apart, and its rows from being known again."""
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{% if n > 0.5 %}Urgent.\n{% endif %}Of: {{ kind }}\n\n{{ text }}",
+        "{{ text }}{% for k in ['a', 'b'] %}{% if k != kind %}{{ k }}{% else %}={{ text }}{% endif %}{% endfor %}",
+        "{# aside #} {{ n }} {{- text -}} {{ kind }}",
+        "{% if kind %} {%- else -%} {% endif %} {{ text }} ",
+        "{% for text in kind %}{{ text }}.{% endfor %}{{ text }}",
+        "{{ '{{' }}{{ text | upper }}{{ kind }}{{ columns['kind'] }}{{ '%}' }}{{ n % 2 if n else '' }}",
+        "{% if n %}{{ kind }}{% endif %}" * 5,
+        "{% if flag %}{{ flag }}{% endif %}{{ i }}\n",
+        "x{% raw %}{{ kind }}{% endraw %}{{ kind }}",
+    ],
+)
+@pytest.mark.parametrize("defaults", [None, {"kind": "none"}, {"text": 7}])
+def test_a_template_says_the_same_whole_and_in_parts(template, defaults):
+    columns = {
+        "text": ["a{{ b }}", None, "", "\n", "x", "x", "x", "x"],
+        "kind": ["a", "b", "a\nb", None, "\0", "a", "a", None],
+        "n": [0.75, 0.0, -0.0, None, float("nan"), 1e16, 1.0, 1.0],
+        "i": [1, 1, None, 2, 2, 2, 1, 1],
+        "flag": [True, False, None, True, True, True, True, None],
+    }
+    columns = {name: cells * 2 for name, cells in columns.items() if name in template}
+    defaults = {name: default for name, default in (defaults or {}).items() if name in template}
+    parts, whole = (render(each, defaults, **columns) for each in (template, WHOLE + template))
+    assert [each if isinstance(each, str) else set(each) for each in parts] == [
+        each if isinstance(each, str) else set(each) for each in whole
+    ]

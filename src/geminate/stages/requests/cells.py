@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
+from geminate.stages.requests.escapes import escape_json
 from geminate.stages.requests.values import (
     TEXT,
     find_rows,
@@ -26,6 +27,11 @@ from geminate.wire.violations import Violation
 
 if TYPE_CHECKING:
     import minijinja
+
+# A template often asks for a category or a threshold, and then says the same of many rows.
+_MAX_KNOWN = 16_384
+_MAX_KNOWN_CHARS = 1024
+_MAX_ALIKE_BYTES = 64
 
 Columns = Mapping[str, pa.Array]
 Faults = list[tuple[int, Violation]]
@@ -104,6 +110,7 @@ class TemplateReader:
     path: str
     defaults: Mapping[str, Any]
     _environment: minijinja.Environment = field(default_factory=open_environment, compare=False, repr=False)
+    _known: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         self._environment.add_template("request", self.template.source)
@@ -112,21 +119,27 @@ class TemplateReader:
         """The texts of one record batch, still without JSON escapes."""
         import minijinja
 
-        rows = len(next(iter(columns.values())))
-        texts: list[str | None] = []
+        cells = [unwrap(columns[name]) for name in self.template.columns]
+        rows = len(cells[0])
+        keys = _join_cells(cells)
+        texts: list[str | None] = [self._known.get(key) for key in keys] if keys else [None] * rows
+        unknown = [row for row, text in enumerate(texts) if text is None]
+        if len(unknown) < rows:
+            cells = [cell.take(pa.array(unknown, pa.int64())) for cell in cells]
         faults: Faults = []
-        for row, context in enumerate(self._iter_contexts(columns, rows)):
+        for row, context in zip(unknown, self._iter_contexts(cells), strict=True):
             try:
-                texts.append(self._environment.render_template("request", **context))
+                text = texts[row] = self._environment.render_template("request", **context)
             except minijinja.TemplateError as error:
-                texts.append(None)
                 faults.append((row, self._explain(error)))
+                continue
+            if keys and len(self._known) < _MAX_KNOWN and len(text) <= _MAX_KNOWN_CHARS:
+                self._known[keys[row]] = text
         return Cells(pa.array(texts, TEXT), faults)
 
-    def _iter_contexts(self, columns: Columns, rows: int) -> Iterator[dict[str, Any]]:
+    def _iter_contexts(self, cells: list[pa.Array]) -> Iterator[dict[str, Any]]:
         names = self.template.columns
-        cells = zip(*(_objects(unwrap(columns[name])) for name in names), strict=True) if names else [()] * rows
-        for row in cells:
+        for row in zip(*map(_objects, cells), strict=True):
             context = {name: cell for name, cell in zip(names, row, strict=True) if cell is not None}
             if len(context) < len(names):
                 context = {**self.defaults, **context}
@@ -140,6 +153,18 @@ class TemplateReader:
 
 
 Reader = TextReader | JsonReader | TemplateReader
+
+
+def _join_cells(cells: list[pa.Array]) -> list[str] | None:
+    """A text for each row, equal for rows whose cells are; None where few rows are likely to be alike."""
+    if sum(cell.nbytes for cell in cells) > _MAX_ALIKE_BYTES * len(cells[0]):
+        return None
+    if any(is_structured(cell.type) for cell in cells):
+        return None
+    # Raw control characters stand in no escaped text.
+    texts = [escape_json(text_of(cell)).fill_null("\0") for cell in cells]
+    joined: list[str] = pc.binary_join_element_wise(*texts, pa.scalar("\n", TEXT)).to_pylist()
+    return joined
 
 
 def _cells_of(columns: Columns, slot: Slot) -> pa.Array:

@@ -16,7 +16,7 @@ from geminate.stages.requests.encoder import Leaf, RequestEncoder
 from geminate.stages.requests.faults import TEXT_FIELD, is_checked
 from geminate.stages.requests.media import MediaReader, MediaSlot, describe_misfit, media_column
 from geminate.stages.requests.values import find_wordless, is_string, is_structured
-from geminate.stages.specs import Piece, Slot, Spec, Template, parse_text
+from geminate.stages.specs import Piece, Slot, Spec, Template, parse_text, split_template
 from geminate.stages.specs.suggestions import suggest
 
 # What a slot alone in its string becomes a JSON value for; in all other fields it is text unless '| json' says so.
@@ -156,6 +156,8 @@ class _Compiler:
             if node.kind in _NUMBER_KINDS:
                 self.leaves.append(Leaf((position,), field, node, path))
             return
+        if len(pieces) == 1 and isinstance(pieces[0], Template):
+            pieces = split_template(pieces[0], self._is_text, self._spec.place(path))
         parts = [piece if isinstance(piece, str) else self._add_text(piece, path) for piece in pieces]
         self.write('"')
         for part in parts:
@@ -168,6 +170,14 @@ class _Compiler:
         is_filled = field == TEXT_FIELD and any(isinstance(part, str) for part in parts)
         if varies and not is_filled and is_checked(field, node):
             self.leaves.append(Leaf(tuple(parts), field, node, path))
+
+    def _is_text(self, slot: Slot) -> bool:
+        """Whether a template prints the slot as a text does: its cells are text, and so is its default."""
+        default = self._spec.defaults.get(slot.name)
+        is_there = self._schema.names.count(slot.column) == 1
+        return (default is None or isinstance(default, str)) and (
+            is_there and is_string(_unwrapped(self._schema.field(slot.column).type))
+        )
 
     def _add_part(self, slot: Slot, node: Node, path: str) -> int:
         if node.name != "Part":

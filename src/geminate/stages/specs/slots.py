@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 MAX_TEMPLATE_STEPS = 1_000_000
 """How many instructions a template may take for one row; ends loops over loops."""
 
-_MARKS = re.compile(r"\{\{|\{%|\{#")
+MARKS = re.compile(r"\{\{|\{%|\{#")
+"""What begins a slot, a statement or a comment."""
+
 _NAME = r"""(?:(?P<name>\w+(?:[ -]\w+)*)|columns\[(?P<mark>["'])(?P<any>[^"'\\]+)(?P=mark)\])"""
 _TOKEN = re.compile(
     rf"""\{{\{{\s*(?:{_NAME}(?P<fields>(?:\.\w+)*)\s*(?:\|\s*(?P<filter>json|part|base64|mime|uri)\s*)?"""
@@ -93,15 +95,15 @@ def parse_text(text: str, where: str) -> tuple[Piece, ...]:
     """
     pieces: list[Piece] = []
     end = 0
-    while mark := _MARKS.search(text, end):
+    while mark := MARKS.search(text, end):
         token = _TOKEN.match(text, mark.start())
         if token is None or _JINJA_WORDS.intersection((token["name"] or "").split(" ")):
-            piece = _parse_template(text, where)
+            piece = parse_template(text, where)
             return (piece,) if piece else ()
-        _add(pieces, text[end : mark.start()])
-        _add(pieces, token["text"] if token["quote"] else _slot(token))
+        add_piece(pieces, text[end : mark.start()])
+        add_piece(pieces, token["text"] if token["quote"] else _slot(token))
         end = token.end()
-    _add(pieces, text[end:])
+    add_piece(pieces, text[end:])
     if len(pieces) > 1:
         for piece in pieces:
             _refuse_inside(piece, where)
@@ -123,11 +125,18 @@ def _refuse_inside(piece: Piece, where: str) -> None:
         )
 
 
-def _add(pieces: list[Piece], piece: Piece) -> None:
+def add_piece(pieces: list[Piece], piece: Piece) -> None:
+    """Nothing; the pieces are followed by one more, texts becoming one."""
     if isinstance(piece, str) and pieces and isinstance(pieces[-1], str):
         pieces[-1] += piece
     elif piece:
         pieces.append(piece)
+
+
+def plain_slot(text: str) -> Slot | None:
+    """The slot, where the text is nothing but one without a filter, and names a whole column."""
+    token = _TOKEN.fullmatch(text)
+    return None if token is None or token["quote"] or token["fields"] or token["filter"] else _slot(token)
 
 
 def _slot(token: re.Match[str]) -> Slot:
@@ -151,7 +160,12 @@ def open_environment() -> minijinja.Environment:
     return environment
 
 
-def _parse_template(source: str, where: str) -> Piece:
+def parse_template(source: str, where: str) -> Piece:
+    """The template, or the text that it always makes.
+
+    Raises:
+        SpecError: It is no valid template.
+    """
     import minijinja
 
     environment = open_environment()
