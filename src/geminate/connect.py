@@ -87,7 +87,8 @@ def create_url(where: Where) -> str | None:
     if where.emulate:
         return None
     endpoint = where.endpoint or service_endpoint(where.location)
-    return f"{endpoint.rstrip('/')}/v1/{collection_name(where.project or 'PROJECT', where.location)}"
+    project = where.project or (EMULATED_PROJECT if where.endpoint else "PROJECT")
+    return f"{endpoint.rstrip('/')}/v1/{collection_name(project, where.location)}"
 
 
 def open_store(where: Where, emulator_path: Path | None = None) -> ObjectStore:

@@ -23,10 +23,10 @@ SCHEMA_VERSION = 2
 
 FOLLOWS: Mapping[str, frozenset[str]] = {
     "planned": frozenset({"staged", "abandoned"}),
-    "staged": frozenset({"intended", "abandoned"}),
+    "staged": frozenset({"intended", "committed", "abandoned"}),
     "intended": frozenset({"committed", "refused", "doubtful"}),
     "doubtful": frozenset({"committed", "intended", "abandoned"}),
-    "refused": frozenset({"intended", "abandoned"}),
+    "refused": frozenset({"intended", "committed", "abandoned"}),
     "committed": frozenset({"ended"}),
     "ended": frozenset(),
     "abandoned": frozenset(),

@@ -7,6 +7,7 @@ import sys
 import time
 
 import pytest
+import requests
 
 from geminate.emulator import Emulator, EmulatorOptions
 
@@ -61,6 +62,20 @@ def test_a_caller_without_the_role_is_told_which(geminate, prompts, emulate, tmp
     assert finished.code == 77
     assert "roles/aiplatform.user" in finished.err
     assert jobs_of(tmp_path) == []
+
+
+def test_a_job_made_by_hand_from_a_dry_run_is_adopted(geminate, prompts, emulate, tmp_path):
+    options = emulate()
+    geminate("build", prompts, *SPEC, "--out", "words.run")
+    shown = geminate("submit", "words.run", *options, "--dry-run", "--json").document
+    (upload,), (body,) = shown["uploads"], shown["bodies"]
+    target = tmp_path / "emulator/buckets" / upload["uri"].removeprefix("gs://")
+    target.parent.mkdir(parents=True)
+    target.write_bytes((tmp_path / upload["path"]).read_bytes())
+    made = requests.post(shown["url"], json=body, headers={"Authorization": "Bearer x"}, timeout=30)
+    assert made.ok, made.text
+    assert geminate("submit", "words.run", *options, "--json").document["jobs"][0]["name"] == made.json()["name"]
+    assert len(jobs_of(tmp_path)) == 1
 
 
 def test_cancelling_without_an_output_says_how_to_get_one(geminate, prompts, emulate):

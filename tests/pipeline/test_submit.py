@@ -1,4 +1,5 @@
 import json
+import shutil
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -6,6 +7,7 @@ import pytest
 
 from geminate.errors import AccessError, InputError, TargetError, TransientError
 from geminate.ledger import Ledger
+from geminate.pipeline.folder import RunFolder
 from geminate.pipeline.submit import Stager, SubmitOptions, Submitter
 from geminate.pipeline.wait import refresh_jobs
 from geminate.wire.jobs import ATTEMPT_LABEL
@@ -207,7 +209,9 @@ def test_the_intent_is_durable_before_the_call(built, outside, jobs, clock):
 
 
 def test_no_call_is_made_again_while_nobody_can_say_whether_there_is_a_job(built, outside, jobs, clock):
-    jobs.faults = [(True, LOST)]
+    jobs.faults = [(True, Killed())]
+    with pytest.raises(Killed):
+        submit(built, outside, clock)
 
     def unanswered(_):
         raise TransientError("no answer")
@@ -244,3 +248,17 @@ def test_abandoning_first_looks_for_a_job_in_doubt_and_makes_none(
         assert submitting.abandon() == 0
     assert [attempt.state for attempt in submit(built, outside, clock)] == states
     assert jobs.posts == 1
+
+
+def test_a_job_that_a_copy_of_the_folder_made_is_adopted(built, outside, jobs, clock, tmp_path):
+    folder, manifest = built
+    copy = RunFolder(tmp_path / "copy")
+    shutil.copytree(folder.path, copy.path)
+    submit((copy, manifest), outside, clock, WINDOW)
+    attempts = submit(built, outside, clock)
+    assert labels(jobs) == ["run1-00000-1", "run1-00001-1"]
+    assert jobs.posts == 2
+    assert attempts[0].input_generation == outside.store.stat(attempts[0].input_uri).generation
+    attempts = submit((copy, manifest), outside, clock)
+    assert [attempt.job_name for attempt in attempts] == list(jobs.made)
+    assert jobs.posts == 2

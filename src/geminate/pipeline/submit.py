@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from geminate.errors import AccessError, InputError, TransientError
-from geminate.ledger import SETTLED, Attempt, Ledger
+from geminate.ledger import SETTLED, UNSENT, Attempt, Ledger
 from geminate.pipeline.budget import Budget
 from geminate.pipeline.datasets import is_table
 from geminate.pipeline.folder import Manifest, RunFolder
@@ -25,7 +25,7 @@ from geminate.pipeline.progress import Notify, Progress, silent
 from geminate.pipeline.request_tables import RequestTables
 from geminate.pipeline.uploads import upload_once
 from geminate.ports import Clock, JobService, ObjectStore, TableStore
-from geminate.wire.jobs import ATTEMPT_LABEL, JobSettings, decode_job, encode_job, label_filter
+from geminate.wire.jobs import ATTEMPT_LABEL, RUN_LABEL, JobSettings, decode_job, encode_job, label_filter
 
 DOUBT_GRACE_S = 120.0
 """How long a new job may stay out of a list; an assumption that only the real service can prove."""
@@ -164,6 +164,7 @@ class Submitter:
             InputError: The service refuses a job, and says why.
             TransientError: The service did not answer; the same command goes on.
         """
+        self._adopt()
         attempts = self.ledger.attempts()
         # The uploads run ahead of the create calls; a failed one stops the calls in its place.
         for done, attempt in enumerate(self.stager.iter_staged(attempts, self._room_for_new(attempts))):
@@ -173,12 +174,25 @@ class Submitter:
         notify(Progress("submit", sum(attempt.state in SETTLED for attempt in submitted), len(attempts), "jobs"))
         return submitted
 
+    def _adopt(self) -> None:
+        """Nothing; attempts for which a job was made without us, by a copy of the run's folder or by hand, have it."""
+        unsent = [attempt for attempt in self.ledger.attempts() if attempt.state in UNSENT]
+        if unsent:
+            listed = call_patiently(self._list_jobs, self.clock)
+            made = {job.get("labels", {}).get(ATTEMPT_LABEL): job for job in listed}
+            for attempt in self.stager.iter_staged([one for one in unsent if one.attempt_id in made]):
+                self._commit(attempt, made[attempt.attempt_id])
+
+    def _list_jobs(self) -> list[dict[str, Any]]:
+        return list(self.jobs.list(label_filter(RUN_LABEL, self.stager.manifest.run_id)))
+
     def abandon(self) -> int:
         """How many attempts will get no job, now or later; a job whose create call is in doubt is looked for first.
 
         Raises:
             TransientError: The service did not answer.
         """
+        self._adopt()
         abandoned = 0
         for attempt in self.ledger.attempts():
             if attempt.state in {"intended", "doubtful"}:
