@@ -64,6 +64,7 @@ def plan_retry(collector: Collector, max_attempts: int, changes: Changes) -> Pla
         InputError: A changed request breaks a rule, or the model cannot give so many tokens.
         UsageError: Jobs are still running, or were never made.
     """
+    collector.folder.sweep()
     pending = [attempt for attempt in collector.ledger.attempts() if attempt.state not in SETTLED]
     if pending:
         return _resume(collector, pending, changes)
