@@ -132,8 +132,12 @@ def test_a_retry_is_a_smaller_table(geminate, tmp_path, monkeypatch):
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     (tmp_path / "prompts.csv").write_text("word,n\ngood,1\nbad,2\nfine,3\n")
+    contents = [{"role": "user", "parts": [{"text": "{{ word }}"}]}]
+    # An empty object is what a table takes and a file does not.
+    request = {"contents": contents, "tools": [{"googleSearch": {}}]}
+    (tmp_path / "spec.json").write_text(json.dumps({"model": "gemini-3.5-flash", "request": request}))
     place = ("--staging", "bq://emulated.words", "--answerer", "answers:answer")
-    geminate("run", "prompts.csv", *PROMPT, *HERE, *place, "-o", "rows.parquet", code=3)
+    geminate("run", "prompts.csv", "--spec", "spec.json", *HERE, *place, "-o", "rows.parquet", code=3)
     geminate("retry", "rows.parquet.run")
     geminate("wait", "rows.parquet.run")
     geminate("collect", "rows.parquet.run", "-o", "again.parquet")

@@ -143,13 +143,15 @@ def test_cells_that_bring_json_are_checked_line_by_line(tmp_path):
 
 
 def test_lines_that_are_sound_only_together_are_not_parted(tmp_path):
-    spec = Spec("gemini-3.5-flash", "{{ request | json }}")
+    spec = Spec("gemini-3.5-flash", "{{ asked | json }}")
     requests = [
         {"contents": [{"role": "model", "parts": [{"functionCall": {"name": "f", "args": args}}]}]}
         for args in ({"x": 1}, {})
     ]
-    table = pa.table({"request": [json.dumps(request) for request in requests]})
+    table = pa.table({"asked": [json.dumps(request) for request in requests]})
     assert len(build_run(open_prompts(table), spec, tmp_path / "together").shards) == 1
     with pytest.raises(PromptError, match=r"requests-00001\.jsonl:1"):
         build_run(open_prompts(table), spec, tmp_path / "parted", BuildOptions(max_rows=1))
     assert not (tmp_path / "parted").exists()
+    tables = BuildOptions(max_rows=1, for_table=True)
+    assert len(build_run(open_prompts(table), spec, tmp_path / "tables", tables).shards) == 2

@@ -1,7 +1,6 @@
 import pytest
 
-from geminate.errors import InputError
-from geminate.wire.places import bucket_warning, check_dataset, location_warning
+from geminate.wire.places import bucket_warning, location_warning
 
 
 @pytest.mark.parametrize(
@@ -51,24 +50,3 @@ def test_a_bucket_far_from_its_jobs_gets_a_warning(bucket, job, warns):
     warning = bucket_warning("gs://bucket", bucket, job)
     assert (warning is not None) == warns
     assert warning is None or "gs://bucket" in warning
-
-
-def test_a_dataset_in_the_jobs_region_will_do():
-    check_dataset("bq://p.d", "us-central1", "us-central1")
-    check_dataset("bq://p.d", "EUROPE-WEST4", "europe-west4")
-
-
-@pytest.mark.parametrize(
-    "dataset, job, said",
-    [
-        ("us-central1", "global", "no BigQuery tables"),
-        ("EU", "eu", "no BigQuery tables"),
-        ("US", "us-central1", "multi-region us"),
-        ("us-east1", "us-central1", "lies in us-east1"),
-    ],
-)
-def test_any_other_is_refused_with_a_remedy(dataset, job, said):
-    with pytest.raises(InputError, match=said) as caught:
-        check_dataset("bq://p.d", dataset, job)
-    assert caught.value.remedy
-    assert caught.value.where == "bq://p.d"

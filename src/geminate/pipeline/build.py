@@ -173,7 +173,7 @@ class _Builder:
         if followers:
             self.followers, self.side_files = followers.count, [followers.record()]
         self._refuse_duplicates(folder, files.shards)
-        if self._guard and len(files.shards) > 1:
+        if self._guard and len(files.shards) > 1 and not self._options.for_table:
             refuse_unsound_shards(folder.requests_path(shard.name) for shard in files.shards)
         return files
 

@@ -28,8 +28,6 @@ from geminate.wire.lines import LineBlock, iter_line_blocks
 from geminate.wire.outcomes import Outcome
 from geminate.wire.token_rates import output_rates
 
-_CHECKS = CheckOptions(file_limits=False)
-
 
 @dataclass(frozen=True, slots=True)
 class Planned:
@@ -147,17 +145,18 @@ class _ShardRetry:
         self._wanted = wanted
         self._changes = {outcome: changes.suited_to(outcome) for outcome in set(wanted.values())}
         self._max_tokens = max_tokens
+        self._checks = CheckOptions(import_rules=not shard.collector.manifest.for_table, file_limits=False)
         self.changed: Counter[str] = Counter()
         self.left: Counter[str] = Counter()
 
     def write(self, path: Path) -> int:
         """How many lines were written; they break no rule."""
         sent = self._write(path, lambda _: True)
-        violation = first_violation(path, _CHECKS)
+        violation = first_violation(path, self._checks)
         if violation is not None and violation.rule.startswith("import."):
             # A line may be sound only beside others, which have their answers now.
-            sent = self._write(path, _is_sound_alone)
-            violation = first_violation(path, _CHECKS)
+            sent = self._write(path, self._is_sound_alone)
+            violation = first_violation(path, self._checks)
         if violation is not None:
             path.unlink()
             remedy = "ask for another change, or retry without it"
@@ -186,6 +185,10 @@ class _ShardRetry:
         changed = change_line(line, changes, self._max_tokens) if changes.named() else line
         return None if outcome is Outcome.TRUNCATED and changed == line else changed
 
+    def _is_sound_alone(self, line: bytes) -> bool:
+        checker = RequestChecker(self._checks)
+        return not checker.feed(LineBlock(line + b"\n"), "") and not checker.finish()
+
     def _iter_last_sent(self) -> Iterator[tuple[str, bytes]]:
         """Each wanted key with the line that was sent for it last."""
         missing = set(self._wanted)
@@ -198,11 +201,6 @@ class _ShardRetry:
                     if key in missing:
                         missing.remove(key)
                         yield key, line
-
-
-def _is_sound_alone(line: bytes) -> bool:
-    checker = RequestChecker(_CHECKS)
-    return not checker.feed(LineBlock(line + b"\n"), "") and not checker.finish()
 
 
 def _iter_blocks(path: Path, shard: ShardJoin) -> Iterator[LineBlock]:

@@ -1,4 +1,4 @@
-"""Which models, buckets and datasets go with which location, as dated data and rules."""
+"""Which models and buckets go with which location, as dated data and rules."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Final
 
 import msgspec
 
-from geminate.errors import InputError
 from geminate.wire.limits import KNOWN_MODELS, read_data
 
 _SPECIAL = frozenset({"global", "us", "eu"})
@@ -59,33 +58,6 @@ def bucket_warning(bucket_uri: str, bucket_location: str, job_location: str) -> 
     if job in {"global", bucket} or _contains(bucket, job) or _contains(job, bucket):
         return None
     return f"{bucket_uri} lies in {bucket}, and the jobs run in {job}: this may be slow, cost transfer, or be refused"
-
-
-def check_dataset(dataset_uri: str, dataset_location: str, job_location: str) -> None:
-    """Nothing, where jobs of a location can read and write a dataset.
-
-    Raises:
-        InputError: They cannot (format facts of 2026-11): the dataset has to lie in the job's own region.
-    """
-    dataset, job = dataset_location.lower(), job_location.lower()
-    if job in _SPECIAL:
-        raise InputError(
-            f"jobs in {job} read and write no BigQuery tables",
-            where=dataset_uri,
-            remedy=f"run the jobs in the dataset's region, --location {dataset}, or use a gs:// staging place",
-        )
-    if dataset in _SPECIAL:
-        raise InputError(
-            f"the dataset lies in the multi-region {dataset}, which batch prediction does not take",
-            where=dataset_uri,
-            remedy=f"use a dataset in {job}",
-        )
-    if dataset != job:
-        raise InputError(
-            f"the dataset lies in {dataset}, and the jobs run in {job}",
-            where=dataset_uri,
-            remedy=f"use a dataset in {job}, or --location {dataset}",
-        )
 
 
 def _contains(area: str, region: str) -> bool:
