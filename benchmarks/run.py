@@ -7,6 +7,7 @@ they alternate, and a ratio compares medians of the same rounds. What a command 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import shutil
@@ -40,6 +41,7 @@ SLOW_RUN_S = 90.0
 
 def main() -> None:
     options = _parse_options()
+    _compile(options.data)
     groups = {"build": _build_works, "check": _check_works, "join": _join_works, "memory": _memory_works}
     for group in [options.only] if options.only else groups:
         load = os.getloadavg()[0]
@@ -54,6 +56,15 @@ def main() -> None:
             print(*document["growth"], sep="\n")
         if entries and not options.no_results:
             write_results(options.results, group, document | {"machine": describe_machine(), "works": entries})
+
+
+def _compile(folder: Path) -> None:
+    """All commands start from compiled modules, as installed packages do; a working copy's would be compiled anew."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["PYTHONPYCACHEPREFIX"] = str(folder / "byte-code")
+    spec = importlib.util.find_spec("geminate")
+    sources = [*(spec.submodule_search_locations or ()), str(BENCHMARKS / "peers")] if spec else []
+    subprocess.run([sys.executable, "-m", "compileall", "-q", *sources], check=True)
 
 
 def _parse_options() -> argparse.Namespace:
