@@ -24,7 +24,9 @@ from geminate.cli.report import EXIT_SOME_NOT_OK, Report, TerminalProgress, coun
 from geminate.errors import UsageError
 
 if TYPE_CHECKING:
+    from geminate.connect import Where
     from geminate.pipeline.folder import Manifest, MediaRecord
+    from geminate.pipeline.target import Target
 
 
 @click.command()
@@ -47,28 +49,29 @@ if TYPE_CHECKING:
 @json_option
 def build(prompts: tuple[str, ...], out: str, run_path: Path | None, **options: Any) -> Report:
     """Write validated shards, and the run that they belong to."""
-    from geminate.connect import Where
-    from geminate.pipeline.runs import Run
-    from geminate.pipeline.target import Target, check_target
+    from geminate.pipeline.build import build_run
 
     spec, where = read_spec(options), take_where(options)
     remote = out.startswith(("gs://", "bq://"))
     if run_path is not None and not remote:
         raise UsageError("--run goes with a gs:// or bq:// OUT", remedy="the folder that --out names is the run")
-    target = check_target(Target(where or Where(), out)) if remote else None
-    if remote:
-        run_path = run_path or Path(out.rstrip("/").rpartition("/")[2] + ".run")
+    target = _target(where, out) if remote else None
+    run_path = run_path or (Path(out.rstrip("/").rpartition("/")[2] + ".run") if remote else Path(out))
+    chosen = replace(take_build_options(options, where), for_table=target is not None and target.for_table)
     with TerminalProgress() as notify:
-        run = Run.create(
-            run_path or Path(out),
-            take_prompts(prompts, where, options),
-            spec,
-            replace(take_build_options(options, where), for_table=target is not None and target.for_table),
-            notify,
-        )
+        manifest = build_run(take_prompts(prompts, where, options), spec, run_path, chosen, notify)
         if target:
-            run.stage(target, notify)
-    return _report(run.folder.path, run.manifest)
+            from geminate.pipeline.runs import Run
+
+            Run.open(run_path).stage(target, notify)
+    return _report(run_path, manifest)
+
+
+def _target(where: Where | None, out: str) -> Target:
+    from geminate.connect import Where
+    from geminate.pipeline.target import Target, check_target
+
+    return check_target(Target(where or Where(), out))
 
 
 def built_sentences(run_path: Path, manifest: Manifest) -> list[str]:
