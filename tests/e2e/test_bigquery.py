@@ -173,7 +173,10 @@ def test_a_reserved_column_is_told_before_anything_is_made(geminate, tmp_path):
     (tmp_path / "prompts.csv").write_text("word,Status\ntyrant,new\n")
     place = ("--staging", "bq://emulated.words")
     finished = geminate("run", "prompts.csv", *PROMPT, *HERE, *place, "-o", "rows.parquet", code=5)
-    assert "column 'Status': a request table has a column of that name for itself; rename it" in finished.stderr
+    assert (
+        "column 'Status': in a BigQuery table it would have the name of a column of the service's own; rename"
+        in finished.stderr
+    )
     assert [path.name for path in tmp_path.iterdir()] == ["prompts.csv"]
 
 
@@ -198,3 +201,22 @@ def test_rows_that_are_not_ok_come_back_from_a_table_too(geminate, tmp_path):
     finished = geminate("run", "prompts.jsonl", *PROMPT, *HERE, *place, "-o", "rows.parquet", "--json", code=3)
     assert Counter(json.loads(finished.stdout)["outcomes"]) == {"ok": 1, "rejected": 1}
     assert [row["key"] for row in pq.read_table(tmp_path / "rows.parquet").to_pylist()] == ["7", "b"]
+
+
+def test_joined_rows_become_a_table_once(geminate, tmp_path, served, bq):
+    given = '{"key":"a","word":"x","tags":["t"]}\n{"key":"b","word":null,"tags":[]}\n'
+    (tmp_path / "prompts.jsonl").write_text(given)
+    where = ("--endpoint", served.url, "--location", "us-central1", "--staging", "gs://bucket/s")
+    command = ("run", "prompts.jsonl", *PROMPT, *where, "-o", "bq://emulated.words.rows", "--json")
+    first = json.loads(geminate(*command, code=3).stdout)
+    rows = [dict(row) for row in bq.list_rows(bq.get_table("emulated.words.rows"))]
+    assert [(row["key"], row["tags"], row["gemini_outcome"]) for row in rows] == [
+        ("a", ["t"], "ok"),
+        ("b", [], "rejected"),
+    ]
+    assert json.loads((tmp_path / "emulated.words.rows.manifest.json").read_text())["rows"] == 2
+    assert json.loads(geminate(*command, code=3).stdout) == first
+    assert bq.get_table("emulated.words.rows").num_rows == 2
+    other = geminate(*command, "--run", "other", code=5)
+    assert "the table exists already, and has rows" in json.loads(other.stdout)["error"]["message"]
+    assert not (tmp_path / "other").exists()

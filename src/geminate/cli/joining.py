@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +69,9 @@ def join(
     inputs: tuple[str, ...], predictions: tuple[str, ...], more: tuple[str, ...], out: str, **options: Any
 ) -> Report:
     """Join predictions of any origin to their prompts, no run needed; without --inputs, the predictions alone."""
+    from geminate.pipeline.datasets import is_table
     from geminate.pipeline.join import JoinSettings, open_alone, open_join
+    from geminate.pipeline.output_tables import check_output, write_joined_table
     from geminate.pipeline.outputs import write_joined
 
     spec = read_answer_spec(options)
@@ -76,7 +79,7 @@ def join(
     kept = {name: options.pop(name) for name in names} | take_content(options)
     settings = JoinSettings(key=key, by=by, prompts=take_prompt_options(options), **kept)
     output, stores = take_output(options), take_stores(options)
-    output.check(out)
+    check_output(out, output)
     with TerminalProgress() as notify:
         files = [*predictions, *more]
         source = (
@@ -84,7 +87,10 @@ def join(
             if inputs
             else open_alone(files, spec, settings, stores)
         )
-        joined = write_joined(source, out, output, notify)
+        if is_table(out):
+            joined = write_joined_table(source, out, stores.tables(), f"geminate-rows-{secrets.token_hex(8)}", notify)
+        else:
+            joined = write_joined(source, out, output, notify)
     return _report(joined)
 
 

@@ -96,7 +96,11 @@ history_option = click.option(
 
 output_options = together(
     click.option(
-        "-o", "--out", required=True, metavar="OUT", help="The joined rows: .parquet .jsonl .csv .arrow, or -."
+        "-o",
+        "--out",
+        required=True,
+        metavar="OUT",
+        help="The joined rows: .parquet .jsonl .csv .arrow, bq://P.D.T, or -.",
     ),
     click.option("--output-format", metavar="FORMAT", help="OUT's format, where its name does not tell."),
     click.option("--overwrite", is_flag=True, help="Replace an output that exists."),

@@ -63,7 +63,7 @@ def run(prompts: tuple[str, ...], out: str, run_path: Path | None, *, dry_run: b
     if run_path is None and out == "-":
         raise UsageError("the run needs a folder", remedy="name one with --run")
     on_done, spec = options.pop("on_done"), read_spec(options)
-    whole_options = _take_whole_options(run_path or Path(f"{out}.run"), out, options)
+    whole_options = _take_whole_options(run_path or Path(f"{out.removeprefix('bq://')}.run"), out, options)
     if on_done and whole_options.detach:
         raise UsageError("--on-done with --detach", remedy="give it to the command that waits")
     target = whole_options.target

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -23,6 +24,7 @@ from geminate.pipeline.folder import REJECT_COLUMN, SPEC_NAME, Manifest, RunFold
 from geminate.pipeline.followers import Followers
 from geminate.pipeline.media import open_media_folder, with_media_files
 from geminate.pipeline.opening import DEFAULT_STORES
+from geminate.pipeline.output_tables import check_output, write_joined_table
 from geminate.pipeline.outputs import Joined, OnStray, OpenRows, OutputOptions, RowStream, write_joined
 from geminate.pipeline.prediction_tables import open_prediction_table
 from geminate.pipeline.predictions import find_predictions, iter_decoded
@@ -74,7 +76,7 @@ class CollectOptions:
             TargetError: The output exists.
             UsageError: A column of the prompts has the name of one that is to be added.
         """
-        self.output.check(out)
+        check_output(out, self.output)
         joined_schema(prompts, self.reading(None), self.prefix)
         if self.media is not None:
             open_media_folder(self.media, None)
@@ -115,8 +117,16 @@ class Collector:
         shards = self.shard_joins()
         sweep_claim(self.ledger)
         self.options.check(out, shards[0].prompts_schema())
+        if is_table(str(out)):
+            load_id = f"geminate-rows-{self.manifest.run_id}-{self._fingerprint(str(out))}"
+            return write_joined_table(self._open_rows(shards), str(out), self.tables(), load_id, notify)
         publishing = partial(make_claim, self.ledger, self.options.columns)
         return write_joined(self._open_rows(shards), out, self.options.output, notify, publishing)
+
+    def _fingerprint(self, out: str) -> str:
+        """What tells one output of the run from another: where it goes, its columns, its attempts."""
+        attempts = [attempt.attempt_id for attempt in self.ledger.attempts()]
+        return hashlib.sha256(repr((out, self.options.columns, attempts)).encode()).hexdigest()[:16]
 
     def shard_joins(self) -> list[ShardJoin]:
         """The joins of all shards, in order.

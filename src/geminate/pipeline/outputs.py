@@ -22,7 +22,7 @@ from geminate.stages.report import JoinReport
 from geminate.stages.strays import Stray
 
 OnStray = Callable[[Stray], None]
-_MAX_READINGS = 3
+MAX_READINGS = 3
 MANIFEST_SUFFIX = ".manifest.json"
 
 
@@ -128,7 +128,7 @@ def write_joined(
     options.check(out)
     if str(out) == STDOUT:
         return _write_rows(open_rows(drop), out, options, notify)
-    for _ in range(_MAX_READINGS - 1):
+    for _ in range(MAX_READINGS - 1):
         with suppress(DamageError):
             return _write_files(open_rows, Path(out), options, notify, publishing)
     return _write_files(open_rows, Path(out), options, notify, publishing)
@@ -153,7 +153,7 @@ def _write_rows(
     stream: RowStream, out: str | Path, options: OutputOptions, notify: Notify, files: AtomicFiles | None = None
 ) -> Joined:
     written = write_rows(
-        _iter_watched(stream, notify),
+        iter_watched(stream, notify),
         stream.schema,
         out,
         overwrite=options.overwrite,
@@ -161,7 +161,7 @@ def _write_rows(
         guard_formulas=options.guard_formulas,
         files=files,
     )
-    return _joined(str(out), written.rows, stream.report)
+    return count_joined(str(out), written.rows, stream.report)
 
 
 def check_balance(report: JoinReport) -> None:
@@ -174,7 +174,8 @@ def check_balance(report: JoinReport) -> None:
         raise GeminateError(f"the counts do not add up: {sentence}", remedy="please report this")
 
 
-def _iter_watched(stream: RowStream, notify: Notify) -> Iterator[pa.RecordBatch]:
+def iter_watched(stream: RowStream, notify: Notify) -> Iterator[pa.RecordBatch]:
+    """The rows, made while the earlier ones are written; their counts are checked at the end."""
     done = 0
     for record_batch in iter_ahead(stream.rows):
         done += record_batch.num_rows
@@ -183,7 +184,8 @@ def _iter_watched(stream: RowStream, notify: Notify) -> Iterator[pa.RecordBatch]
     check_balance(stream.report)
 
 
-def _joined(out: str, rows: int, report: JoinReport) -> Joined:
+def count_joined(out: str, rows: int, report: JoinReport) -> Joined:
+    """The counts of an output of so many rows."""
     fields = {name: getattr(report, name) for name in Joined.__struct_fields__ if hasattr(report, name)}
     return msgspec.convert({**fields, "out": out, "rows": rows}, Joined)
 

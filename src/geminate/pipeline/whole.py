@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from geminate.connect import open_tables
 from geminate.errors import TargetError
 from geminate.formats.prompts import Prompts
 from geminate.ledger import Ledger
 from geminate.pipeline.build import BuildOptions
 from geminate.pipeline.claims import read_finished
 from geminate.pipeline.collect import CollectOptions
+from geminate.pipeline.datasets import is_table
 from geminate.pipeline.folder import SourceRecord
+from geminate.pipeline.output_tables import refuse_existing
 from geminate.pipeline.outputs import Joined
 from geminate.pipeline.progress import Notify, silent
 from geminate.pipeline.runs import Run
@@ -88,7 +91,9 @@ def _create_run(prompts: Prompts, spec: Spec, options: WholeOptions, notify: Not
 def _open_run(prompts: Prompts, spec: Spec, options: WholeOptions) -> Run | None:
     """The run if it is there and is the same; None where it is still to be built and may be."""
     if not options.run_path.exists():
-        check_target(options.target)
+        target = check_target(options.target)
+        if is_table(options.out) and not target.where.emulate:
+            refuse_existing(open_tables(target.where), options.out)
         return None
     run = Run.open(options.run_path)
     _refuse_changes(run, prompts, spec, options.build)
