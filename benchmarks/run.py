@@ -1,4 +1,4 @@
-"""Measures Geminate against its peers: ``python benchmarks/run.py [--scale 0.1] [--only join|build|check|memory]``.
+"""Measures Geminate against its peers: ``python benchmarks/run.py [--scale 0.1] [--only join]``, or another group.
 
 Every command is a child process that does the whole work, start-up included. A round runs each of them once, so that
 they alternate, and a ratio compares medians of the same rounds. What a command wrote is compared with Geminate's.
@@ -21,6 +21,7 @@ from pathlib import Path
 
 from macro.measure import Measurement, measure
 from macro.results import describe_machine, memory_growth, summarize, table, write_results
+from macro.storage_works import iter_storage_works
 from macro.works import (
     BENCHMARKS,
     OUT,
@@ -42,7 +43,13 @@ SLOW_RUN_S = 90.0
 def main() -> None:
     options = _parse_options()
     _compile(options.data)
-    groups = {"build": _build_works, "check": _check_works, "join": _join_works, "memory": _memory_works}
+    groups = {
+        "build": _build_works,
+        "check": _check_works,
+        "join": _join_works,
+        "memory": _memory_works,
+        "storage": _storage_works,
+    }
     for group in [options.only] if options.only else groups:
         load = os.getloadavg()[0]
         entries = []
@@ -72,7 +79,7 @@ def _parse_options() -> argparse.Namespace:
     parser.add_argument(
         "--scale", type=float, default=0.1, help="of the data; 1 is at least 1 GB of each (%(default)s)"
     )
-    parser.add_argument("--only", choices=["build", "check", "join", "memory"])
+    parser.add_argument("--only", choices=["build", "check", "join", "memory", "storage"])
     parser.add_argument("--work", default="", help="only works whose name holds this text")
     parser.add_argument("--peers", help="only these commands beside Geminate, by comma; '' for none")
     parser.add_argument("--repeat", type=int, default=3, help="rounds (%(default)s)")
@@ -97,6 +104,10 @@ def _check_works(options: argparse.Namespace) -> Iterator[Work]:
 
 def _join_works(options: argparse.Namespace) -> Iterator[Work]:
     return iter_join_works(_make_data(options.data, options.scale, JOIN_DATA))
+
+
+def _storage_works(options: argparse.Namespace) -> Iterator[Work]:
+    return iter_storage_works(_make_data(options.data, options.scale, JOIN_DATA[:2]), options.data)
 
 
 def _memory_works(options: argparse.Namespace) -> Iterator[Work]:

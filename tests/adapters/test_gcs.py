@@ -15,7 +15,8 @@ from geminate.errors import AccessError, DamageError, InputError, TargetError, T
 from geminate.ports import ObjectInfo
 
 MIB = 1024 * 1024
-DATA = bytes(range(256)) * 4096 * 20 + b"the end"  # 20 MiB: three ranges, three calls
+DATA = bytes(range(256)) * 4096 * 2 + bytes(range(256)) * 2048 + b"the end"
+"""Two and a half MiB: with blocks and ranges of one MiB, three calls up and three down."""
 URI = "gs://bucket/run/requests-00000.jsonl"
 FAULTS = [
     "return-503",
@@ -31,6 +32,8 @@ def open_store(tmp_path, monkeypatch):
     """A store on an emulator with this fault script, and the emulator's bucket."""
     monkeypatch.setenv("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
     monkeypatch.setattr(failures, "_FIRST_CEILING_S", 0.01)
+    monkeypatch.setattr("geminate.adapters.gcs.upload._BLOCK_BYTES", MIB)
+    monkeypatch.setattr("geminate.adapters.gcs.download.RANGE_BYTES", MIB)
     with contextlib.ExitStack() as stack:
 
         def opened(**storage_faults):
@@ -47,11 +50,11 @@ def open_store(tmp_path, monkeypatch):
 
 
 def pieces():
-    return (DATA[place : place + MIB] for place in range(0, len(DATA), MIB))
+    return (DATA[place : place + 100_000] for place in range(0, len(DATA), 100_000))
 
 
 UPLOAD_FAULTS = [*FAULTS, "return-503; commit", "reset-after", "return-503-after-256K", "stall-for-0.1s-after-256K"]
-UPLOAD_FAULTS += ["return-503-after-3M; times=3", "return-broken-stream-final-chunk-after-3B"]
+UPLOAD_FAULTS += ["return-503-after-300K; times=3", "return-broken-stream-final-chunk-after-3B"]
 
 
 @pytest.mark.parametrize("fault", UPLOAD_FAULTS)
@@ -105,13 +108,13 @@ def test_a_refusal_of_other_bytes_stays_one_after_a_lost_answer(open_store):
     assert (bucket / "run/requests-00000.jsonl").read_bytes() == b"theirs"
 
 
-@pytest.mark.parametrize("fault", [*FAULTS, "return-broken-stream-after-3M; times=3", "stall-for-0.1s-after-1M"])
+@pytest.mark.parametrize("fault", [*FAULTS, "return-broken-stream-after-300K; times=3", "stall-for-0.1s-after-100K"])
 @pytest.mark.parametrize("call", range(3))
 def test_a_fault_at_any_call_of_a_download_changes_nothing(open_store, fault, call):
     store, _ = open_store(read=[*["stall-for-0s"] * call, fault])
     info = store.write(URI, pieces())
     assert b"".join(store.read(info)) == DATA
-    assert b"".join(store.read(info, 17 * MIB)) == DATA[17 * MIB :]
+    assert b"".join(store.read(info, 1_100_000)) == DATA[1_100_000:]
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -130,7 +133,7 @@ def test_a_damaged_download_is_read_again(open_store):
 
 
 def test_a_large_download_that_comes_damaged_is_told_at_its_end(open_store, monkeypatch):
-    monkeypatch.setattr("geminate.adapters.gcs.download._HELD_BYTES", 10 * MIB)
+    monkeypatch.setattr("geminate.adapters.gcs.download._HELD_BYTES", 0)
     store, _ = open_store(read=["return-corrupted-data"])
     info = store.write(URI, pieces())
     with pytest.raises(DamageError, match="damaged"):
@@ -173,7 +176,7 @@ def test_a_refusal_is_one_sentence_about_the_object(open_store, verb, code, erro
 def test_a_version_that_is_gone_is_not_read_from_another(open_store):
     store, bucket = open_store()
     info = store.write(URI, pieces())
-    reading = store.read(info, MIB)
+    reading = store.read(info, 1)
     next(reading)
     (bucket / "run/requests-00000.jsonl").write_bytes(b"other")
     with pytest.raises(InputError):

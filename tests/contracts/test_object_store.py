@@ -1,6 +1,7 @@
 """One suite for every ``ObjectStore``, and for every Cloud Storage server that runs on one machine."""
 
 import uuid
+from pathlib import Path
 
 import pytest
 
@@ -153,3 +154,18 @@ def test_a_bucket_that_is_not_there_is_said_so(store, server):
 def test_a_uri_of_another_kind_is_refused(store, uri):
     with pytest.raises(InputError, match="gs://bucket/name"):
         store.stat(uri)
+
+
+def test_the_documented_table_of_differences_is_this_one():
+    page = Path(__file__).parents[2] / "docs/reference/storage.md"
+    header, _, *rows = [
+        line for line in page.read_text("utf-8").splitlines() if line.startswith(("| rule", "|---|---|---|---|", "| `"))
+    ]
+    servers = [cell.split()[0] for cell in header.strip("| ").split(" | ")[1:3]]
+    shown = {}
+    for row in rows:
+        rule, *cells = row.strip("| ").split(" | ")
+        shown |= {
+            (rule.strip("`"), server): cell for server, cell in zip(servers, cells, strict=False) if cell != "holds"
+        }
+    assert shown == DIFFERENCES

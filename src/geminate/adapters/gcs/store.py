@@ -36,7 +36,7 @@ class GcsStore:
 
         A call of it that fails is repeated from where the service says it is; if the last call is refused since the
         name is taken, and its answer may have been lost before, an object of these very bytes is taken for ours.
-        Memory is that of two blocks of 8 MiB.
+        Memory is that of two blocks of 16 MiB.
         """
         blob = self._blob(uri)
         with errors_about(uri), Upload(blob, uri, content_type) as upload:

@@ -20,7 +20,7 @@ from google.cloud import storage
 from geminate.adapters.gcs.failures import RETRY, TIMEOUT_S, TRANSIENT_CODES, Patience, refusal
 from geminate.errors import TransientError
 
-_BLOCK_BYTES = 8 * 1024 * 1024
+_BLOCK_BYTES = 16 * 1024 * 1024
 """What a call brings; the service wants multiples of 256 KiB."""
 _ABSENT = 0  # As a precondition, generation 0 means that the object must not exist.
 _KEPT = re.compile(r"bytes=0-(\d+)")
@@ -73,7 +73,7 @@ class Upload:
                     self._session.delete(self._url, timeout=TIMEOUT_S)
 
     def send(self, pieces: Iterable[bytes]) -> dict[str, Any]:
-        """The new object's resource. Memory is that of two blocks of 8 MiB and a piece.
+        """The new object's resource. Memory is that of two blocks of 16 MiB and a piece.
 
         Raises:
             GeminateError: The service refuses, or did not answer for long.
@@ -112,16 +112,14 @@ class Upload:
             self.doubtful = asking = True
         return None
 
-    def _put(
-        self, rest: bytes | memoryview, kept: int, *, is_last: bool
-    ) -> requests.Response | requests.RequestException:
+    def _put(self, rest: Any, kept: int, *, is_last: bool) -> requests.Response | requests.RequestException:
         """The answer to the next bytes, or, where there are none, to the question how far the upload is."""
         total = str(self.size) if is_last else "*"
         headers = {"Content-Range": f"bytes {kept}-{kept + len(rest) - 1}/{total}" if rest else f"bytes */{total}"}
         if is_last:
             headers["x-goog-hash"] = f"crc32c={base64.b64encode(self._checksum.digest()).decode()}"
         try:
-            return self._session.put(self._url, data=bytes(rest), headers=headers, timeout=TIMEOUT_S)
+            return self._session.put(self._url, data=rest, headers=headers, timeout=TIMEOUT_S)
         except requests.RequestException as error:
             return error
 
@@ -133,17 +131,17 @@ class Upload:
 
 def _iter_blocks(pieces: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
     """Blocks of one size, the last of them shorter and told from the others; there is at least one."""
-    waiting = bytearray()
+    waiting: list[bytes | memoryview] = []
+    room = _BLOCK_BYTES
     for piece in pieces:
-        view = memoryview(piece)
-        while len(waiting) + len(view) > _BLOCK_BYTES:
-            room = _BLOCK_BYTES - len(waiting)
-            waiting += view[:room]
-            view = view[room:]
-            yield bytes(waiting), False
-            waiting = bytearray()
-        waiting += view
-    yield bytes(waiting), True
+        rest: bytes | memoryview = piece
+        while len(rest) > room:
+            yield b"".join([*waiting, rest[:room]]), False
+            rest, waiting, room = memoryview(rest)[room:], [], _BLOCK_BYTES
+        if rest:
+            waiting.append(rest)
+            room -= len(rest)
+    yield b"".join(waiting), True
 
 
 def _kept_bytes(answer: requests.Response) -> int:

@@ -180,9 +180,14 @@ def _send(connection: Connection, reply: Reply, fault: CallFault | None) -> None
     for name, value in reply.headers.items():
         connection.send_header(name, value)
     connection.end_headers()
+    left = length
     try:
         for piece in _iter_struck(connection, pieces, length, fault):
             connection.wfile.write(piece)
+            left -= len(piece)
+        if left:
+            # Somebody cut the file meanwhile; the client must not wait for the rest.
+            connection.close_connection = True
     finally:
         if reply.media:
             reply.media.file.close()
@@ -204,7 +209,6 @@ def _iter_struck(
         if not fault.corrupt and sent <= stop < sent + len(piece):
             yield piece[: stop - sent]
             if fault.broken:
-                connection.close_connection = True
                 return
             connection.wfile.flush()
             connection.wait(fault.stall_s if fault.after_bytes is not None else 0)

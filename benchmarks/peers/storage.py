@@ -1,0 +1,97 @@
+"""Moves files to a Cloud Storage server and back: ``WHAT URL FOLDER OUT``, where WHAT is one of ``WORKS``.
+
+``OUT`` only names where uploads go, since every run needs names that are free.
+"""
+
+import sys
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import storage
+from google.cloud.storage import transfer_manager
+
+BUCKET = "bench"
+
+
+def upload(client: storage.Client, folder: Path, prefix: str) -> None:
+    """As a submit stages its shards."""
+    from geminate.adapters.gcs import GcsStore
+    from geminate.pipeline.uploads import upload_once
+
+    store = GcsStore(client)
+    with ThreadPoolExecutor(4) as threads:
+        uploads = [
+            threads.submit(upload_once, store, path, f"gs://{BUCKET}/{prefix}/{path.name}")
+            for path in sorted(folder.iterdir())
+        ]
+        for each in uploads:
+            each.result()
+
+
+def upload_many(client: storage.Client, folder: Path, prefix: str, worker_type: str = "process") -> None:
+    names = sorted(path.name for path in folder.iterdir())
+    results = transfer_manager.upload_many_from_filenames(
+        client.bucket(BUCKET),
+        names,
+        source_directory=str(folder),
+        blob_name_prefix=f"{prefix}/",
+        skip_if_exists=True,
+        raise_exception=True,
+        worker_type=worker_type,
+    )
+    assert len(results) == len(names)
+
+
+def upload_many_in_threads(client: storage.Client, folder: Path, prefix: str) -> None:
+    upload_many(client, folder, prefix, transfer_manager.THREAD)
+
+
+def decode(client: storage.Client, folder: Path, prefix: str) -> None:
+    """As a collect reads its predictions."""
+    from geminate.adapters.gcs import GcsStore
+    from geminate.pipeline.predictions import find_predictions, iter_decoded
+    from geminate.stages.reading import ReadOptions
+
+    files = find_predictions([f"gs://{BUCKET}/{folder.name}/"], lambda: GcsStore(client), lambda: None)
+    deque(iter_decoded(files, ReadOptions()), maxlen=0)
+
+
+def read(client: storage.Client, folder: Path, prefix: str) -> None:
+    """The same bytes, checked and thrown away."""
+    from geminate.adapters.gcs import GcsStore
+
+    store = GcsStore(client)
+    for info in store.list(f"gs://{BUCKET}/{folder.name}/"):
+        deque(store.read(info), maxlen=0)
+
+
+def download_many(client: storage.Client, folder: Path, prefix: str) -> None:
+    names = [blob.name for blob in client.list_blobs(BUCKET, prefix=f"{folder.name}/")]
+    target = Path(sys.argv[4])
+    target.mkdir(parents=True)
+    transfer_manager.download_many_to_path(client.bucket(BUCKET), names, str(target), raise_exception=True)
+
+
+# What moves nothing up has no use for the prefix.
+# ruff: noqa: ARG001
+WORKS = {
+    "upload": upload,
+    "upload-many": upload_many,
+    "upload-many-threads": upload_many_in_threads,
+    "decode": decode,
+    "read": read,
+    "download-many": download_many,
+}
+
+
+def main() -> None:
+    what, url, folder, out = sys.argv[1:]
+    client = storage.Client("bench", credentials=AnonymousCredentials(), client_options={"api_endpoint": url})
+    WORKS[what](client, Path(folder), out.strip("/").replace("/", "-"))
+    client.close()
+
+
+if __name__ == "__main__":
+    main()
