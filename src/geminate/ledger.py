@@ -173,7 +173,7 @@ class Ledger:
 
     def facts(self) -> dict[str, Any]:
         """What was settled for the whole run, by name."""
-        return {name: json.loads(value) for name, value in self._db.execute("SELECT name, value FROM facts")}
+        return {name: json.loads(value) for name, value in self._read("SELECT name, value FROM facts")}
 
     def settle(self, name: str, value: object) -> None:
         """Nothing; the fact is durable. A fact settled before is replaced."""
@@ -182,8 +182,23 @@ class Ledger:
 
     def attempts(self) -> list[Attempt]:
         """Every attempt, by shard, then number."""
-        rows = self._db.execute(f"SELECT {_COLUMNS} FROM attempts ORDER BY shard, number")
-        return [Attempt(*row) for row in rows]
+        return [Attempt(*row) for row in self._read(f"SELECT {_COLUMNS} FROM attempts ORDER BY shard, number")]
+
+    def iter_faults(self) -> Iterator[str]:
+        """What is wrong with the file, as clauses: its structure, and whether its entries can be ours.
+
+        SQLite keeps no checksums, so a changed byte within a text that is still one stays unseen.
+        """
+        yield from (text for (text,) in self._read("PRAGMA integrity_check") if text != "ok")
+        last: dict[str, str] = {}
+        for attempt_id, before, after in self._read("SELECT attempt_id, from_state, to_state FROM events"):
+            if after not in FOLLOWS.get(before, ()) or last.get(attempt_id, "planned") != before:
+                yield f"an attempt went from {before} to {after}"
+            last[attempt_id] = after
+        for attempt in self.attempts():
+            if last.get(attempt.attempt_id, "planned") != attempt.state:
+                yield f"attempt {attempt.attempt_id} is {attempt.state}, and nothing says how it came there"
+            json.loads(attempt.body or "{}"), json.loads(attempt.job)
 
     def add_attempts(self, attempts: Iterable[Attempt], facts: Mapping[str, object] | None = None) -> None:
         """Nothing; the new attempts are durable, together with the facts about them."""
@@ -228,6 +243,10 @@ class Ledger:
     def _transaction(self) -> Iterator[None]:
         with sqlite_errors(self._path), self._db:
             yield
+
+    def _read(self, statement: str) -> list[Any]:
+        with sqlite_errors(self._path):
+            return self._db.execute(statement).fetchall()
 
     def _attempt(self, attempt_id: str) -> Attempt:
         row = self._db.execute(f"SELECT {_COLUMNS} FROM attempts WHERE attempt_id = ?", (attempt_id,)).fetchone()

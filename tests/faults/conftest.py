@@ -57,26 +57,37 @@ class Victims:
         )
         assert json.loads(self._server.stdout.readline())["ready"]
 
-    def run(self, cwd, argv, fault=None, stdout=None, read_timeout_s=30):
-        files = {name: str(self._folder / name) for name in ("stdout", "stderr", "calls")}
-        files["stdout"] = stdout or files["stdout"]
-        order = {
-            "cwd": str(cwd),
-            "argv": [str(word) for word in argv],
-            "fault": fault,
-            **files,
-            "read_timeout_s": read_timeout_s,
-        }
-        self._server.stdin.write(json.dumps(order) + "\n")
+    def run(self, cwd, argv, **how):
+        return self.race(cwd, [argv], **how)[0]
+
+    def race(self, cwd, commands, delays_s=(0, 0), **how):
+        """How several commands ended that ran at the same time."""
+        orders = [self._order(cwd, argv, number, **how) for number, argv in enumerate(commands)]
+        for order, delay_s in zip(orders, delays_s, strict=False):
+            order["delay_s"] = delay_s
+        self._server.stdin.write(json.dumps({"together": orders}) + "\n")
         self._server.stdin.flush()
-        code = json.loads(self._server.stdout.readline())["code"]
-        out, err, calls = (Path(path).read_text() if path != stdout else "" for path in files.values())
-        return Ended(code, out, err, json.loads(calls or "[]"))
+        codes = json.loads(self._server.stdout.readline())["codes"]
+        return [_ended(order, code) for order, code in zip(orders, codes, strict=True)]
+
+    def _order(self, cwd, argv, number, *, fault=None, stdout=None, read_timeout_s=30, environment=()):
+        files = {name: str(self._folder / f"{name}-{number}") for name in ("stdout", "stderr", "calls")}
+        files["stdout"] = stdout or files["stdout"]
+        words = [str(word) for word in argv]
+        how = {"fault": fault, "read_timeout_s": read_timeout_s, "environment": dict(environment)}
+        return {"cwd": str(cwd), "argv": words, **how, **files}
 
     def stop(self):
         self._server.stdin.close()
         self._server.wait()
         self._server.stdout.close()
+
+
+def _ended(order, code):
+    out, err, calls = (
+        Path(order[name]).read_text() if Path(order[name]).is_file() else "" for name in ("stdout", "stderr", "calls")
+    )
+    return Ended(code, out, err, json.loads(calls or "[]"))
 
 
 class World:
@@ -116,6 +127,9 @@ class World:
 
     def call(self, *argv, **how):
         return self._victims.run(self.path, argv, **how)
+
+    def race(self, *commands, **how):
+        return self._victims.race(self.path, commands, **how)
 
     def restore(self, snapshot):
         shutil.rmtree(self.path)

@@ -15,6 +15,7 @@ import signal
 import sqlite3
 import sys
 import threading
+import time
 import traceback
 from pathlib import Path
 
@@ -151,6 +152,7 @@ def live(order):
     for number, name in ((1, "stdout"), (2, "stderr")):
         os.dup2(os.open(order[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
     os.chdir(folder)
+    os.environ.update(order["environment"])
     signal.alarm(MOST_S)
     sys.argv = ["geminate", *order["argv"]]
     calls = os.open(order["calls"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -178,11 +180,16 @@ def serve():
     answer({"ready": True})
     for line in sys.stdin:
         order = json.loads(line)
-        child = os.fork()
-        if not child:
-            live(order)
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        answer({"code": code})
+        children = [_fork(each) for each in order["together"]]
+        answer({"codes": [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]})
+
+
+def _fork(order):
+    child = os.fork()
+    if not child:
+        time.sleep(order["delay_s"])
+        live(order)
+    return child
 
 
 def answer(document):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import secrets
-import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,11 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 import geminate
-from geminate.errors import AccessError, PromptError, TargetError, TransientError, UsageError, room_left
-from geminate.formats.atomic import sync_folder
+from geminate.errors import PromptError
 from geminate.formats.prompts import Prompts
 from geminate.ledger import Attempt, Ledger
-from geminate.locks import LOCK_NAME, hold_lock
 from geminate.pipeline.folder import (
     MANIFEST_FACT,
     MANIFEST_NAME,
@@ -37,6 +34,7 @@ from geminate.pipeline.folder import (
     hash_file,
 )
 from geminate.pipeline.followers import FollowersFile
+from geminate.pipeline.new_folder import new_folder
 from geminate.pipeline.overlap import iter_ahead
 from geminate.pipeline.progress import Notify, Progress, silent
 from geminate.pipeline.prompt_media import PromptMedia, Upload
@@ -108,7 +106,7 @@ def build_run(
     encoder = compile_spec(spec, schema, for_table=options.for_table)
     if options.for_table:
         pass_columns(schema, key.name)
-    with _new_folder(run_path) as folder:
+    with new_folder(run_path) as folder:
         media = PromptMedia(spec, encoder, options.upload, prompts.locate, folder.emulator_path)
         builder = _Builder(prompts, key, encoder, options, notify)
         files = builder.write(folder, media)
@@ -270,35 +268,3 @@ def _first_attempts(manifest: Manifest) -> list[Attempt]:
         for shard in manifest.shards
         if shard.rows
     ]
-
-
-@contextmanager
-def _new_folder(run_path: Path) -> Iterator[RunFolder]:
-    if run_path.exists():
-        raise TargetError("the run exists already", where=str(run_path), remedy="name another folder, or remove it")
-    if not run_path.parent.is_dir():
-        raise UsageError("no such folder", where=str(run_path.parent), remedy="make it first")
-    hidden = run_path.with_name(f".{run_path.name}.partial")
-    try:
-        with room_left(str(run_path)):
-            hidden.mkdir(exist_ok=True)
-    except PermissionError as error:
-        raise AccessError("the folder is not writable", where=str(run_path.parent), remedy="choose another") from error
-    with closing(hold_lock(hidden)), room_left(str(run_path)):
-        if run_path.exists():  # Whoever held the lock before has finished, and the lock may be that of its folder.
-            raise TransientError(
-                "another process made this run meanwhile", where=str(run_path), remedy="run the same command again"
-            )
-        for stale in hidden.iterdir():
-            if stale.is_dir():
-                shutil.rmtree(stale)
-            elif stale.name != LOCK_NAME:
-                stale.unlink()
-        try:
-            yield RunFolder(hidden)
-            sync_folder(hidden)
-            hidden.rename(run_path)
-            sync_folder(run_path.parent)
-        except BaseException:
-            shutil.rmtree(hidden, ignore_errors=True)
-            raise

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
+from geminate.errors import GeminateError, TransientError
+from geminate.formats.atomic import HIDDEN_PREFIX
 from geminate.ledger import LEDGER_NAME, Ledger
 from geminate.locks import LOCK_NAME
 from geminate.pipeline.folder import EMULATOR_NAME, MANIFEST_FACT, MANIFEST_NAME, RETRY_FILES_FACT, RunFolder, hash_file
@@ -21,23 +24,47 @@ class Damage:
 def iter_damages(folder: RunFolder) -> Iterator[Damage]:
     """Every file of the run's folder that is missing, changed or foreign, in the order of their names.
 
-    Reads each file whole, a piece at a time.
+    Reads each file whole, a piece at a time. The ledger, which changes, is looked through instead.
 
     Raises:
         InputError: The folder is no run, or its manifest cannot be read.
     """
     manifest = folder.read_manifest()
-    with Ledger(folder.path, lock=False) as ledger:
-        facts = ledger.facts()
-    expected = {MANIFEST_NAME: facts[MANIFEST_FACT], **facts.get(RETRY_FILES_FACT, {})}
-    expected |= {record.name: record.sha256 for record in manifest.files}
-    present = {path.name for path in folder.path.iterdir()}
-    for name in sorted(present | set(expected)):
-        if name in {LEDGER_NAME, LOCK_NAME, EMULATOR_NAME}:
-            continue
+    facts, damages = _look_through(folder)
+    expected = {record.name: record.sha256 for record in manifest.files} | facts.get(RETRY_FILES_FACT, {})
+    if MANIFEST_FACT in facts:
+        expected[MANIFEST_NAME] = facts[MANIFEST_FACT]
+    present = {path.name: path.is_file() for path in folder.path.iterdir() if path.name not in _OWN}
+    for name in sorted(set(present) | set(expected)):
         if name not in expected:
-            yield Damage(name, "the run did not write it; move it elsewhere")
-        elif name not in present:
-            yield Damage(name, "it is missing; restore it, or build the run again")
+            # Without its ledger nobody can say which further attempts a run has.
+            if MANIFEST_FACT in facts:
+                damages.append(Damage(name, _UNFINISHED if name.startswith(HIDDEN_PREFIX) else _FOREIGN))
+        elif not present.get(name):
+            damages.append(Damage(name, _MISSING))
         elif hash_file(folder.path / name) != expected[name]:
-            yield Damage(name, "its bytes changed since it was written; restore it, or build the run again")
+            damages.append(Damage(name, _CHANGED))
+    yield from sorted(damages, key=lambda damage: damage.file)
+
+
+_OWN = frozenset({LEDGER_NAME, f"{LEDGER_NAME}-journal", LOCK_NAME, EMULATOR_NAME})
+_MISSING = "it is missing; restore it, or build the run again"
+_CHANGED = "its bytes changed since it was written; restore it, or build the run again"
+_FOREIGN = "the run did not write it; move it elsewhere"
+_UNFINISHED = "a command is writing it, or was killed at it; the next geminate retry removes what is left"
+
+
+def _look_through(folder: RunFolder) -> tuple[dict[str, Any], list[Damage]]:
+    """The ledger's facts, as far as it can be read, and what is wrong with it."""
+    facts: dict[str, Any] = {}
+    try:
+        with Ledger(folder.path, lock=False) as ledger:
+            facts = ledger.facts()
+            faults = list(ledger.iter_faults())
+    except TransientError:
+        raise
+    except GeminateError as error:
+        faults = [error.what]
+    except ValueError as error:
+        faults = [f"it holds what is not JSON ({error})"]
+    return facts, [Damage(LEDGER_NAME, f"{fault}; restore it from a copy of the run") for fault in faults]

@@ -14,6 +14,7 @@ from geminate.pipeline.claims import read_finished
 from geminate.pipeline.collect import CollectOptions
 from geminate.pipeline.datasets import is_table
 from geminate.pipeline.folder import SourceRecord
+from geminate.pipeline.new_folder import made_meanwhile
 from geminate.pipeline.output_tables import refuse_existing
 from geminate.pipeline.outputs import Joined
 from geminate.pipeline.progress import Notify, silent
@@ -74,18 +75,19 @@ def run_whole(prompts: Prompts, spec: Spec, options: WholeOptions, notify: Notif
     if options.detach:
         return Whole(run, None, run.submit(options.target, notify, options.submit))
     jobs = run.finish(options.target, notify, options.submit)
-    return Whole(run, run.collect(options.out, options.collect, notify), jobs)
+    try:
+        return Whole(run, run.collect(options.out, options.collect, notify), jobs)
+    except TargetError:
+        finished = _read_finished(run, options)
+        if finished is None:
+            raise
+        return Whole(run, finished, jobs)  # Another process did the same meanwhile.
 
 
 def build_whole(prompts: Prompts, spec: Spec, options: WholeOptions, notify: Notify = silent) -> Run:
     """The run that ``run_whole`` would go on with: built, unless it is there, and nothing uploaded or sent."""
     run = _open_run(prompts, spec, options)
     return run or _create_run(prompts, spec, options, notify)
-
-
-def _create_run(prompts: Prompts, spec: Spec, options: WholeOptions, notify: Notify) -> Run:
-    build = replace(options.build, for_table=options.target is not None and options.target.for_table)
-    return Run.create(options.run_path, prompts, spec, build, notify)
 
 
 def _open_run(prompts: Prompts, spec: Spec, options: WholeOptions) -> Run | None:
@@ -98,6 +100,15 @@ def _open_run(prompts: Prompts, spec: Spec, options: WholeOptions) -> Run | None
     run = Run.open(options.run_path)
     _refuse_changes(run, prompts, spec, options.build)
     return run
+
+
+def _create_run(prompts: Prompts, spec: Spec, options: WholeOptions, notify: Notify) -> Run:
+    build = replace(options.build, for_table=options.target is not None and options.target.for_table)
+    try:
+        return Run.create(options.run_path, prompts, spec, build, notify)
+    except TargetError as error:
+        # It was not there a moment ago.
+        raise made_meanwhile(options.run_path) from error
 
 
 def _read_finished(run: Run, options: WholeOptions) -> Joined | None:
