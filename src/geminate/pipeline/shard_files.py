@@ -10,11 +10,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from geminate.pipeline.folder import REJECT_COLUMN, FileRecord, RunFolder, ShardRecord
+from geminate.stages.requests import join_lines
 from geminate.stages.shards import ShardCutter, shard_name
 
 # So much is handed to the disk at once, while more is made: at the end there is little left to wait for.
@@ -85,7 +85,7 @@ class _Shard:
 
     def write(self, prompts: pa.RecordBatch, lines: pa.Array) -> None:
         self._writer.write_batch(prompts)
-        self._requests.write(_values(lines))
+        self._requests.write(join_lines(lines))
         self._prompt_count += len(lines)
         self._rows += len(lines) - lines.null_count
 
@@ -178,13 +178,3 @@ class _HashedFile:
     @property
     def sha256(self) -> str:
         return self._hash.hexdigest()
-
-
-def _values(lines: pa.Array) -> memoryview:
-    # The values buffer of the lines is the file; nulls may have bytes in it that nobody should see.
-    if lines.null_count:
-        lines = lines.drop_null()
-    _, offsets, values = lines.buffers()
-    width = np.int64 if pa.types.is_large_string(lines.type) else np.int32
-    ends = np.frombuffer(offsets, width)[lines.offset : lines.offset + len(lines) + 1]
-    return memoryview(values or b"")[int(ends[0]) : int(ends[-1])]

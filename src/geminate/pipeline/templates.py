@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from geminate.errors import PromptError, SpecError
 from geminate.pipeline.check import first_violation
 from geminate.stages.checks import CheckOptions, RequestChecker, check_request
-from geminate.stages.requests import RequestBlock, RequestEncoder, compile_requests
+from geminate.stages.requests import RequestBlock, RequestEncoder, compile_requests, join_lines
 from geminate.stages.specs import Spec, parse_text
 from geminate.wire.limits import model_warning
 from geminate.wire.lines import LineBlock
@@ -77,9 +77,8 @@ class LineGuard:
     def filter(self, block: RequestBlock) -> RequestBlock:
         """The block without the lines that break a rule by themselves."""
         present = pc.indices_nonzero(pc.is_valid(block.lines)).to_pylist()
-        lines = [line[:-1] for line in block.lines.cast(pa.large_binary()).drop_null().to_pylist()]
         first = self._checker.line_count + 1
-        found = self._checker.feed(LineBlock(b"\n".join([*lines, b""]), first), self._name)
+        found = self._checker.feed(LineBlock(bytes(join_lines(block.lines)), first), self._name)
         placed = [(present[violation.line - first], violation) for violation in found]
         if not placed:
             return block
