@@ -101,6 +101,12 @@ def test_a_shard_over_a_limit_is_refused(check, built, field, option):
         check(manifest=msgspec.structs.replace(manifest, shards=(large,)))
 
 
+def test_a_table_may_have_more_bytes_than_a_file(check, built):
+    _, manifest = built
+    large = msgspec.structs.replace(manifest.shards[0], size_bytes=2_000_000_000)
+    assert check(manifest=msgspec.structs.replace(manifest, shards=(large,), for_table=True)) == []
+
+
 def test_a_service_that_does_not_answer_leaves_nothing_behind(check, outside, jobs):
     with pytest.raises(TransientError):
         check(jobs=Refusing(jobs, "list", TransientError("no answer")))

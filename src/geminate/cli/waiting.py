@@ -47,7 +47,9 @@ def status(run_path: Path, **options: Any) -> Report:
     sentences = [_attempt_sentence(status, stale=found.trouble is not None) for status in found.attempts]
     if found.trouble:
         sentences.insert(0, f"not asked anew: {found.trouble.sentence}")
-    return Report(document, sentences + left_sentences(run_path, found.left_to_submit))
+    if any(status.job for status in found.attempts):
+        sentences += left_sentences(run_path, found.left_to_submit)
+    return Report(document, sentences)
 
 
 @click.command()

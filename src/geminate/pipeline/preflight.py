@@ -62,10 +62,12 @@ class Preflight:
                 notify(Progress("preflight", done, len(checks), "checks", notice=f"warning: {warning}"))
 
     def _check_limits(self) -> list[str]:
-        for shard in self.plan.manifest.shards:
+        manifest = self.plan.manifest
+        for shard in manifest.shards:
+            file_bytes = 0 if manifest.for_table else shard.size_bytes
             for count, most, unit, option in (
                 (shard.rows, LIMITS.max_requests_per_job, "requests", "--shard-rows"),
-                (shard.size_bytes, LIMITS.max_input_file_bytes, "bytes", "--shard-bytes"),
+                (file_bytes, LIMITS.max_input_file_bytes, "bytes", "--shard-bytes"),
             ):
                 if count > most:
                     raise InputError(
