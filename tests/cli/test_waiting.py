@@ -10,6 +10,8 @@ import pytest
 import requests
 
 from geminate.emulator import Emulator, EmulatorOptions
+from geminate.errors import TransientError
+from geminate.ledger import Ledger
 
 SPEC = ("--model", "gemini-3.5-flash", "--prompt", "Rate {{ word }}.")
 
@@ -116,12 +118,21 @@ def test_waiting_honours_retry_after_and_ends_with_the_counts(geminate, prompts,
     assert "1 job ended: 3 rows done, 0 failed" in finished.err
 
 
+def is_worked_on(run_path):
+    try:
+        Ledger(run_path).close()
+    except TransientError:
+        return True
+    return False
+
+
 def test_an_interrupted_wait_leaves_the_jobs_and_says_how_to_cancel(geminate, prompts, emulate, tmp_path):
     geminate("build", prompts, *SPEC, "--out", "words.run")
     geminate("submit", "words.run", *emulate(row_latency_s=60, faults={"http": {"get": ["stall-for-30s"]}}))
     command = [sys.executable, "-m", "geminate", "wait", "words.run"]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as waiting:
-        time.sleep(2.5)
+        while not is_worked_on(tmp_path / "words.run"):
+            time.sleep(0.05)
         waiting.send_signal(signal.SIGINT)
         said = waiting.communicate(timeout=20)[1]
     assert waiting.returncode == 130
