@@ -11,6 +11,8 @@ from geminate.errors import TransientError
 from geminate.formats.prompts import open_prompts
 from geminate.ledger import Ledger
 from geminate.pipeline.build import BuildOptions
+from geminate.pipeline.predictions import find_predictions, iter_decoded
+from geminate.stages.reading import ReadOptions
 
 SPEC = gm.Spec.from_prompt("gemini-3.5-flash", "Rate {{ word }}.")
 WORDS = "key,word\n" + "".join(f"k{number},word {number}\n" for number in range(12))
@@ -97,3 +99,17 @@ def test_a_killed_upload_leaves_nothing_that_a_reader_takes_for_a_shard(tmp_path
         assert list(store.list("gs://bucket/")) == []
         store.write("gs://bucket/requests-00000.jsonl", [b"whole"])
         assert [info.size for info in store.list("gs://bucket/")] == [5]
+
+
+def test_several_prediction_files_are_fetched_at_once_and_come_in_order(tmp_path):
+    line = '{{"key": "{0}", "status": "", "response": {{"candidates": []}}}}\n'
+    faults = {"read": ["return-503", "return-broken-stream", "stall-for-0.2s", "return-reset-connection"]}
+    with Emulator(tmp_path / "emulator", EmulatorOptions(faults={"storage": faults})) as emulator:
+        folder = emulator.buckets / "bucket/out"
+        folder.mkdir(parents=True)
+        for number in range(6):
+            (folder / f"predictions_{number}.jsonl").write_text(line.format(number) * 3)
+        store = open_store(gm.Where(endpoint=emulator.url))
+        files = find_predictions(["gs://bucket/out/"], lambda: store, lambda: pytest.fail("no table is asked for"))
+        keys = [key for block in iter_decoded(files, ReadOptions()) for key in block.predictions["key"].to_pylist()]
+    assert keys == [str(number) for number in range(6) for _ in range(3)]

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from geminate.errors import TruncatedError, UsageError
 from geminate.formats.line_files import LineFile, find_line_files
+from geminate.pipeline.overlap import iter_begun_ahead
 from geminate.pipeline.prediction_tables import open_prediction_table
 from geminate.pipeline.workers import DecodeWorkers, count_workers
 from geminate.ports import ObjectStore, TableStore
@@ -15,7 +16,7 @@ from geminate.stages.predictions import DecodedBlock
 from geminate.stages.reading import ReadOptions
 from geminate.wire.lines import LineBlock, iter_line_blocks
 from geminate.wire.predictions import Unreadable
-from geminate.wire.uris import BQ_SCHEME
+from geminate.wire.uris import BQ_SCHEME, GS_SCHEME
 
 # What a job writes while it runs; the finished files repeat it (a user's report, 2026-11).
 _UNFINISHED = "incremental_predictions"
@@ -56,13 +57,14 @@ def _is_superseded(name: str, finished: list[str]) -> bool:
 def iter_decoded(files: list[LineFile], reading: ReadOptions) -> Iterator[DecodedBlock]:
     """The files' lines, decoded, in order; beside the caller where there is enough of them.
 
-    Where compressed data ends early, one more unreadable line stands for all that is lost.
+    Where compressed data ends early, one more unreadable line stands for all that is lost. Of files in a store, the
+    next two are being fetched already.
     """
     with DecodeWorkers(reading, count_workers(sum(file.size_bytes or 0 for file in files))) as workers:
-        for file in files:
+        for file, pieces in zip(files, _iter_pieces(files), strict=True):
             damage: list[TruncatedError] = []
             number, offset = 1, 0
-            blocks = iter_line_blocks(_iter_undamaged(file.iter_pieces(), damage))
+            blocks = iter_line_blocks(_iter_undamaged(pieces, damage))
             for decoded in workers.iter_decoded(blocks, source=file.name):
                 number, offset = decoded.block.number(len(decoded.block)), int(decoded.block.offsets()[-1])
                 yield decoded
@@ -70,6 +72,12 @@ def iter_decoded(files: list[LineFile], reading: ReadOptions) -> Iterator[Decode
                 lost = LineBlock(b"", number, offset, terminated=False)
                 none = pa.RecordBatch.from_pylist([], schema=reading.schema)
                 yield DecodedBlock(none, {0: Unreadable("truncated", damage[0].what)}, file.name, lost)
+
+
+def _iter_pieces(files: list[LineFile]) -> Iterator[Iterator[bytes]]:
+    if any(file.name.startswith(GS_SCHEME) for file in files[1:]):
+        return iter_begun_ahead([file.iter_pieces for file in files])
+    return (file.iter_pieces() for file in files)
 
 
 def _iter_undamaged(pieces: Iterator[bytes], damage: list[TruncatedError]) -> Iterator[bytes]:
