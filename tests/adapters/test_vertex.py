@@ -81,7 +81,7 @@ def test_create_sends_the_body_once_to_the_collection(service, jobs):
     assert json.loads(body) == {"displayName": "d"}
 
 
-@pytest.mark.parametrize("code", [408, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize("code", [408, 429, 499, 500, 501, 502, 503, 504, 520])
 def test_a_passing_fault_is_transient_and_create_is_not_repeated(service, jobs, code):
     service.will(code, {"error": {"code": code, "message": "later"}}, {"Retry-After": "0"})
     with pytest.raises(TransientError, match="later"):

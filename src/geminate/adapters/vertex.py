@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 from typing import Any
 
 import requests
@@ -17,8 +18,8 @@ from geminate.wire.uris import collection_name
 
 _TIMEOUT_S = (10, 120)
 _PAGE_SIZE = 100
-# 408, 429 and 5xx ask to try again; format facts of 2026-11.
-_TRANSIENT_CODES = frozenset({408, 429, 500, 502, 503, 504})
+# With 5xx, whoever sends them, they leave open what became of the call: format facts of 2026-11, google/rpc/code.proto.
+_UNCLEAR_CODES = frozenset({408, 429, 499})
 
 
 class VertexJobs:
@@ -126,7 +127,7 @@ def _error(answer: requests.Response) -> GeminateError:
     url, code = answer.url.partition("?")[0], answer.status_code
     if code in {401, 403}:
         return AccessError(f"the service refuses access ({code}): {message}", where=url, remedy="check the roles")
-    if code in _TRANSIENT_CODES:
+    if code in _UNCLEAR_CODES or code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         wait_s = decode_retry_after(answer.headers.get("Retry-After", ""), answer.headers.get("Date", ""))
         what = f"the service answered {code}: {message}"
         return TransientError(what, where=url, remedy="try again", retry_after_s=wait_s)
