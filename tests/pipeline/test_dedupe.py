@@ -90,7 +90,7 @@ def test_a_leader_that_is_tried_again_serves_all_its_followers(first_attempts_fa
     joined, rows = finish(run, tmp_path / "rows.parquet", gm.Target(where, "gs://bucket/x"))
     assert joined.outcomes == {"ok": 3, "failed": 5, "rejected": 2}
     planned = run.retry()
-    assert planned.rows == 2
+    assert (planned.rows, planned.left) == (2, {"rejected": 2})
     run.wait()
     joined = run.collect(tmp_path / "again.parquet")
     assert joined.outcomes == {"ok": 8, "rejected": 2}

@@ -16,18 +16,14 @@ from geminate.wire.changes import Changes
 SPEC = gm.Spec.from_prompt("gemini-3.5-flash", "Say {{ word }}")
 PROMPTS = [{"key": f"w{n}", "word": word} for n, word in enumerate(["fine", "busy", "blocked", "fine", "busy"])]
 ANSWERS = """
-from collections import Counter
-
-calls = Counter()
-busy_calls = 2
+is_busy = True
 
 
 def answer(request):
     text = request["contents"][0]["parts"][0]["text"]
-    calls[text] += 1
     if "blocked" in text:
         return {"promptFeedback": {"blockReason": "SAFETY"}, "usageMetadata": {"promptTokenCount": 1}}
-    if "busy" in text and calls[text] <= busy_calls:
+    if "busy" in text and is_busy:
         return {"error": {"code": 429, "message": "quota", "status": "RESOURCE_EXHAUSTED"}}
     return "done"
 """
@@ -35,7 +31,7 @@ def answer(request):
 
 @pytest.fixture
 def answers(tmp_path, monkeypatch):
-    """The module that answers; two prompts are equal, so two busy calls are one attempt."""
+    """The module that answers."""
     (tmp_path / "answers_of_retry.py").write_text(ANSWERS)
     monkeypatch.syspath_prepend(tmp_path)
     yield importlib.import_module("answers_of_retry")
@@ -56,9 +52,10 @@ def outcomes(run, path):
     return [(row["gemini_outcome"], row["gemini_attempt"]) for row in rows]
 
 
-def test_only_what_may_succeed_is_sent_again_and_the_rows_merge(run, tmp_path):
+def test_only_what_may_succeed_is_sent_again_and_the_rows_merge(run, answers, tmp_path):
     before = outcomes(run, tmp_path / "first.parquet")
     assert before == [("ok", 1), ("failed", 1), ("blocked", 1), ("ok", 1), ("failed", 1)]
+    answers.is_busy = False
     planned = run.retry()
     assert (planned.rows, planned.exhausted) == (2, 0)
     assert outcomes(run, tmp_path / "second.parquet") == [("ok", 1), ("ok", 2), ("blocked", 1), ("ok", 1), ("ok", 2)]
@@ -68,8 +65,7 @@ def test_only_what_may_succeed_is_sent_again_and_the_rows_merge(run, tmp_path):
     assert run.retry().attempts == []
 
 
-def test_a_prompt_has_only_so_many_attempts(run, answers, tmp_path):
-    answers.busy_calls = 99
+def test_a_prompt_has_only_so_many_attempts(run, tmp_path):
     outcomes(run, tmp_path / "first.parquet")
     assert run.retry(max_attempts=2).rows == 2
     run.wait()
@@ -133,6 +129,24 @@ def test_each_retry_doubles_what_was_sent_last(truncated, tmp_path):
         recorded = ledger.facts()["retry_changes"]
     assert list(recorded.values()) == [{"changes": {"max_output_tokens": "double"}, "prompts": {"truncated": 1}}] * 2
     assert [name.rpartition("-")[2] for name in recorded] == ["2", "3"]
+
+
+def test_prompts_of_several_earlier_attempts_keep_their_order(tmp_path, monkeypatch):
+    (tmp_path / "busy_or_long.py").write_text(
+        "def answer(request):\n"
+        "    busy = request['contents'][0]['parts'][0]['text'] == 'busy'\n"
+        "    return {'error': {'code': 429, 'status': 'RESOURCE_EXHAUSTED'}} if busy else 'w' * 40\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    prompts = [{"key": word, "word": word} for word in ("first", "busy", "last")]
+    run = gm.Run.create(tmp_path / "run", prompts, TRUNCATING)
+    run.submit(gm.Target(gm.Where(emulate=True, answerer="busy_or_long:answer")))
+    run.wait()
+    assert run.retry().rows == 1
+    run.wait()
+    run.retry(changes=Changes("double"))
+    del sys.modules["busy_or_long"]
+    assert [key for key, _ in sent(run, 3)] == ["first", "busy", "last"]
 
 
 def test_no_more_tokens_than_the_model_gives(truncated):

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from geminate.errors import AccessError, InputError, TransientError, TruncatedError, UsageError
 from geminate.ports import ObjectInfo, ObjectStore
+from geminate.wire.lines import LineBlock, iter_line_blocks
 from geminate.wire.uris import GS_SCHEME
 
 PIECE_BYTES = 4 * 1024 * 1024
@@ -62,6 +63,12 @@ def find_line_files(names: Iterable[str], store: Callable[[], ObjectStore]) -> l
     if not found:
         raise UsageError("no files are named")
     return list(found.values())
+
+
+def iter_path_blocks(path: Path) -> Iterator[LineBlock]:
+    """The lines of a plain local file. Memory is that of one piece and one line."""
+    with path.open("rb") as file:
+        yield from iter_line_blocks(_iter_read(file))
 
 
 def _iter_found(name: str, store: Callable[[], ObjectStore]) -> Iterator[LineFile]:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from geminate.errors import InputError, UsageError
-from geminate.formats.line_files import LineFile, find_line_files
+from geminate.formats.line_files import LineFile, iter_path_blocks
 from geminate.formats.record_spool import RecordSpool
 from geminate.ledger import OVER, Attempt, Ledger
 from geminate.pipeline.claims import make_claim, sweep_claim
@@ -41,7 +41,6 @@ from geminate.stages.rows import joined_schema
 from geminate.stages.specs import Spec
 from geminate.wire.answers import AnswerSchema
 from geminate.wire.canonical import fingerprint
-from geminate.wire.lines import iter_line_blocks
 from geminate.wire.tables import DEFAULT_PREFIX, FINGERPRINT_TYPE
 
 
@@ -251,10 +250,9 @@ class ShardJoin:
 
     def _iter_fingerprints(self) -> Iterator[bytes | None]:
         path = self.collector.folder.requests_path(self.record.name)
-        for file in find_line_files([str(path)], lambda: self.collector.store):
-            for block in iter_line_blocks(file.iter_pieces()):
-                for line in block.lines:
-                    yield fingerprint(msgspec.json.decode(line, type=_RequestLine).request)
+        for block in iter_path_blocks(path):
+            for line in block.lines:
+                yield fingerprint(msgspec.json.decode(line, type=_RequestLine).request)
 
     def prompts_schema(self) -> pa.Schema:
         """The schema of the prompts' own columns, the key among them."""

@@ -10,17 +10,16 @@ import msgspec
 import pyarrow as pa
 
 from geminate.errors import GeminateError
+from geminate.formats.line_files import iter_path_blocks
 from geminate.formats.table_rows import TableField, encode_table_rows, table_fields
 from geminate.ledger import Attempt
 from geminate.pipeline.folder import REJECT_COLUMN, Manifest, RunFolder
 from geminate.ports import TableColumn, TableStore
 from geminate.stages.keys import KEY_COLUMN, KeyColumn
 from geminate.wire.keys import encode_keys
-from geminate.wire.lines import iter_line_blocks
 from geminate.wire.predictions import SERVICE_MEMBERS
 
 _OWN_COLUMNS = (TableColumn("request", "JSON"), TableColumn(KEY_COLUMN, "STRING"))
-_PIECE_BYTES = 4 * 1024 * 1024
 
 
 def pass_columns(prompts: pa.Schema, key: str) -> list[TableField]:
@@ -68,14 +67,13 @@ class RequestTables:
     def _iter_lines(self, prompts: Path, requests: Path, passed: list[TableField]) -> Iterator[bytes]:
         # There may be fewer requests than prompts, but they are in the same order.
         rows = self._iter_members(prompts, passed)
-        with requests.open("rb") as file:
-            for block in iter_line_blocks(iter(lambda: file.read(_PIECE_BYTES), b"")):
-                for line in block.lines:
-                    key = msgspec.json.decode(line, type=_Keyed).key
-                    members = next((members for row_key, members in rows if row_key == key), None)
-                    if members is None:
-                        raise GeminateError("a request has no prompt", where=f"{requests}, key {key}")
-                    yield members + line[1:] + b"\n"
+        for block in iter_path_blocks(requests):
+            for line in block.lines:
+                key = msgspec.json.decode(line, type=_Keyed).key
+                members = next((members for row_key, members in rows if row_key == key), None)
+                if members is None:
+                    raise GeminateError("a request has no prompt", where=f"{requests}, key {key}")
+                yield members + line[1:] + b"\n"
 
     def _iter_members(self, path: Path, passed: list[TableField]) -> Iterator[tuple[str, bytes]]:
         """Each prompt's key as it travels, and the beginning of its row, ready for the members of its request line."""

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from geminate.errors import InputError, UsageError
 from geminate.formats.atomic import open_atomic
-from geminate.formats.line_files import find_line_files
+from geminate.formats.line_files import iter_path_blocks
 from geminate.ledger import SETTLED, Attempt
 from geminate.pipeline.check import first_violation
 from geminate.pipeline.collect import Collector, ShardJoin
@@ -24,7 +24,7 @@ from geminate.stages.report import JoinReport
 from geminate.wire.changes import Changes, change_line
 from geminate.wire.keys import encode_keys
 from geminate.wire.limits import KNOWN_MODELS, bare_model
-from geminate.wire.lines import LineBlock, iter_line_blocks
+from geminate.wire.lines import LineBlock
 from geminate.wire.outcomes import Outcome
 from geminate.wire.token_rates import output_rates
 
@@ -38,7 +38,7 @@ class Planned:
         rows: How many prompts they hold.
         exhausted: Prompts that might succeed but have had every attempt they may have.
         changed: How many of the prompts are asked otherwise than before, by outcome.
-        left: Prompts that are not ok and get no other try, by outcome.
+        left: Prompts that are not ok and get no other try, by outcome; none whose request another prompt shares.
     """
 
     attempts: list[Attempt] = field(default_factory=list)
@@ -98,7 +98,9 @@ def plan_retry(collector: Collector, max_attempts: int, changes: Changes) -> Pla
         planned.attempts.append(Attempt(attempt_id, shard.record.name, number, "planned"))
         rows += sent
     collector.ledger.add_attempts(planned.attempts, {RETRY_FILES_FACT: files, RETRY_CHANGES_FACT: records})
-    return Planned(planned.attempts, rows, exhausted, planned.changed, planned.left)
+    # To their shards, prompts that share a request are as if rejected.
+    left = planned.left - Counter({Outcome.REJECTED.value: collector.manifest.prompts.followers})
+    return Planned(planned.attempts, rows, exhausted, planned.changed, left)
 
 
 def _resume(collector: Collector, pending: list[Attempt], changes: Changes) -> Planned:
@@ -110,7 +112,7 @@ def _resume(collector: Collector, pending: list[Attempt], changes: Changes) -> P
         remedy = "run geminate retry without a change, wait, and retry again"
         raise UsageError("an interrupted retry is to go on, and was planned otherwise", where=where, remedy=remedy)
     paths = [collector.folder.requests_path(attempt.shard, attempt.number) for attempt in pending]
-    return Planned(pending, sum(path.read_bytes().count(b"\n") for path in paths))
+    return Planned(pending, sum(len(block) for path in paths for block in iter_path_blocks(path)))
 
 
 def _check_limit(model: str, changes: Changes) -> None:
@@ -190,19 +192,22 @@ class _ShardRetry:
         return not checker.feed(LineBlock(line + b"\n"), "") and not checker.finish()
 
     def _iter_last_sent(self) -> Iterator[tuple[str, bytes]]:
-        """Each wanted key with the line that was sent for it last."""
-        missing = set(self._wanted)
+        """Each wanted key with the line that was sent for it last, in the order of the prompts."""
         folder, name = self._shard.collector.folder, self._shard.record.name
-        for attempt in sorted(self._shard.attempts, key=lambda attempt: -attempt.number):
-            path = folder.requests_path(name, attempt.number)
-            for block in _iter_blocks(path, self._shard):
-                for line in block.lines:
-                    key = msgspec.json.decode(line, type=_Keyed).key
-                    if key in missing:
-                        missing.remove(key)
-                        yield key, line
+        numbers = sorted(attempt.number for attempt in self._shard.attempts)
+        first, *later = (_iter_keyed(folder.requests_path(name, number)) for number in numbers)
+        # Every attempt has some of the prompts of the first, in the same order.
+        heads = [next(lines, None) for lines in later]
+        for key, line in first:
+            last = line
+            for at, head in enumerate(heads):
+                if head is not None and head[0] == key:
+                    last, heads[at] = head[1], next(later[at], None)
+            if key in self._wanted:
+                yield key, last
 
 
-def _iter_blocks(path: Path, shard: ShardJoin) -> Iterator[LineBlock]:
-    for file in find_line_files([str(path)], lambda: shard.collector.store):
-        yield from iter_line_blocks(file.iter_pieces())
+def _iter_keyed(path: Path) -> Iterator[tuple[str, bytes]]:
+    for block in iter_path_blocks(path):
+        for line in block.lines:
+            yield msgspec.json.decode(line, type=_Keyed).key, line
