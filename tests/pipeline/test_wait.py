@@ -1,6 +1,6 @@
 import pytest
 
-from geminate.errors import TransientError
+from geminate.errors import InputError, TransientError
 from geminate.ledger import Ledger
 from geminate.pipeline.submit import Stager, SubmitOptions, Submitter
 from geminate.pipeline.wait import PollOptions, cancel_jobs, wait_for_jobs
@@ -84,3 +84,19 @@ def test_cancelling_is_asked_again_when_nobody_answers(ledger, jobs, clock):
     answers = [TransientError("no answer")] * 3
     cancel, jobs.cancel = jobs.cancel, lambda name: (_ for _ in ()).throw(answers.pop()) if answers else cancel(name)
     assert cancel_jobs(ledger, jobs, clock) == 2
+
+
+def test_a_cancellation_that_came_through_unanswered_is_no_refusal(ledger, jobs, clock):
+    def lose(name):
+        refused = jobs.made[name]["state"] != "JOB_STATE_PENDING"
+        jobs.made[name]["state"] = "JOB_STATE_CANCELLING"
+        raise InputError("it is being cancelled") if refused else TransientError("no answer")
+
+    jobs.cancel = lose
+    assert cancel_jobs(ledger, jobs, clock) == 2
+
+
+def test_a_cancellation_that_is_refused_is_told(ledger, jobs, clock):
+    jobs.cancel = lambda _: (_ for _ in ()).throw(InputError("not today"))
+    with pytest.raises(InputError, match="not today"):
+        cancel_jobs(ledger, jobs, clock)

@@ -11,7 +11,7 @@ from geminate.ledger import SETTLED, Attempt, Ledger
 from geminate.pipeline.patience import call_patiently, pause
 from geminate.pipeline.progress import Notify, Progress, silent
 from geminate.ports import Clock, JobService
-from geminate.wire.jobs import Job, decode_job
+from geminate.wire.jobs import CANCELLING_STATE, Job, decode_job
 
 _MAX_SILENT_ROUNDS = 20
 
@@ -121,9 +121,12 @@ def _cancel(jobs: JobService, job_name: str) -> bool:
     try:
         jobs.cancel(job_name)
     except InputError:
-        if not decode_job(jobs.get(job_name)).is_terminal:
+        job = decode_job(jobs.get(job_name))
+        # The first call may have come through without an answer.
+        is_asked = job.state == CANCELLING_STATE
+        if not is_asked and not job.is_terminal:
             raise
-        return False
+        return is_asked
     return True
 
 

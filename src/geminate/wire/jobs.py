@@ -30,6 +30,9 @@ SUCCESS_STATES = frozenset({"JOB_STATE_SUCCEEDED", "JOB_STATE_PARTIALLY_SUCCEEDE
 TERMINAL_STATES = SUCCESS_STATES | {"JOB_STATE_FAILED", "JOB_STATE_CANCELLED", "JOB_STATE_EXPIRED"}
 """States that do not change any more. All of them may have left finished, billed rows."""
 
+CANCELLING_STATE = "JOB_STATE_CANCELLING"
+"""A job that was asked to end; it may still end otherwise."""
+
 # With underscores, since a hyphen in a filter may be read as a minus.
 ATTEMPT_LABEL = "geminate_attempt"
 RUN_LABEL = "geminate_run"
