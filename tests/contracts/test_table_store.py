@@ -140,7 +140,9 @@ def test_a_query_that_reads_more_than_it_may_is_not_run(tables, dataset, is_ours
         pytest.skip("local-bigquery counts no bytes")
     uri = f"{dataset}.t"
     tables.load(uri, COLUMNS, lines({"key": "a", "request": {}}), new_id())
-    with pytest.raises(InputError, match=r"1 may be billed; raise --max-bytes-billed"):
+    with pytest.raises(
+        InputError, match=r"billed for 10,485,760 bytes, and 1 are allowed; give --max-bytes-billed 10485760"
+    ):
         tables.query(select_keys(uri), 1)
 
 

@@ -220,3 +220,58 @@ def test_joined_rows_become_a_table_once(geminate, tmp_path, served, bq):
     other = geminate(*command, "--run", "other", code=5)
     assert "the table exists already, and has rows" in json.loads(other.stdout)["error"]["message"]
     assert not (tmp_path / "other").exists()
+
+
+def test_the_whole_way_over_a_real_server(geminate, local_bigquery, monkeypatch):
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", local_bigquery.url)
+    options = {"api_endpoint": local_bigquery.url}
+    with closing(bigquery.Client("test", credentials=AnonymousCredentials(), client_options=options)) as client:
+        dataset = bigquery.Dataset("test.whole")
+        dataset.location = "us-central1"
+        client.create_dataset(dataset)
+        columns = [bigquery.SchemaField("key", "STRING"), bigquery.SchemaField("word", "STRING")]
+        client.create_table(bigquery.Table("test.whole.prompts", columns))
+        given = [{"key": f"k{n}", "word": f"w{n}"} for n in range(20)]
+        assert client.insert_rows_json("test.whole.prompts", given, timeout=20) == []
+        place = ("--staging", "bq://test.whole", "-o", "bq://test.whole.rows")
+        geminate("run", "bq://test.whole.prompts", *PROMPT, *HERE, *place)
+        rows = sorted((dict(row) for row in client.list_rows("test.whole.rows")), key=lambda row: int(row["key"][1:]))
+    assert [(row["key"], row["word"], row["gemini_outcome"]) for row in rows] == [
+        (row["key"], row["word"], "ok") for row in given
+    ]
+
+
+def load(client, table, rows, *fields):
+    schema = [bigquery.SchemaField(*field) for field in fields]
+    options = bigquery.LoadJobConfig(schema=schema)
+    client.load_table_from_json(rows, f"emulated.words.{table}", job_config=options, location="us-central1").result()
+
+
+def test_prompts_may_be_a_query_that_is_not_run_unless_its_bill_is_allowed(geminate, tmp_path, served, bq):
+    load(bq, "p", [{"key": "a", "word": "x", "n": 1}], ("key", "STRING"), ("word", "STRING"), ("n", "INTEGER"))
+    (tmp_path / "q.sql").write_text("SELECT key, word FROM emulated.words.p")
+    where = ("--endpoint", served.url, "--staging", "gs://bucket/s", "-o", "rows.jsonl")
+    refused = geminate("run", "bq:@q.sql", *PROMPT, *where, code=5)
+    assert "billed for 10,485,760 bytes, and 0 are allowed; give --max-bytes-billed 10485760" in refused.stderr
+    assert not (tmp_path / "rows.jsonl.run").exists()
+    geminate("run", "bq:@q.sql", *PROMPT, *where, "--max-bytes-billed", 10485760)
+    (row,) = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
+    assert (row["key"], row["word"], "n" in row, row["gemini_outcome"]) == ("a", "x", False, "ok")
+
+
+def test_request_tables_are_checked_like_lines(geminate, served, bq):
+    good = {"contents": [{"role": "user", "parts": [{"text": "hi"}]}], "tools": [{"googleSearch": {}}]}
+    bad = {"contents": [{"role": "assistant", "parts": [{"text": "hi"}]}]}
+    keyed = (("key", "STRING"), ("request", "JSON"))
+    load(bq, "good", [{"key": "a", "request": good}], *keyed)
+    load(bq, "bad", [{"key": "a", "request": good}, {"key": "b", "request": bad}], *keyed)
+    load(bq, "odd", [{"key": "a", "request": good, "words": ["x"]}], *keyed, ("words", "STRING", "REPEATED"))
+    load(bq, "taken", [{"key": "a", "request": good, "status": "new"}], *keyed, ("status", "STRING"))
+    where = ("--endpoint", served.url)
+    assert "no violations" in geminate("check", "bq://emulated.words.good", *where).stderr
+    (found,) = geminate("check", "bq://emulated.words.bad", *where, "--json", code=5).stdout.splitlines()
+    assert (json.loads(found)["rule"], json.loads(found)["key"]) == ("schema.role", "b")
+    said = geminate("check", "bq://emulated.words.odd", *where, code=5).stderr
+    assert "column words: batch prediction takes no column that is an array; make it JSON or text" in said
+    said = geminate("check", "bq://emulated.words.taken", *where, code=5).stderr
+    assert "column status: the service writes a column of that name itself; rename it" in said

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geminate.errors import InputError
-from geminate.pipeline.prediction_tables import encode_prediction_lines, open_prediction_table
+from geminate.pipeline.prediction_tables import encode_table_lines, open_prediction_table
 from geminate.ports import TableColumn, TableInfo
 from geminate.stages.predictions import decode_block
 from geminate.stages.reading import ReadOptions
@@ -30,7 +30,7 @@ def test_each_row_is_one_line_with_its_own_members(given):
         response=pa.array(responses, pa.string()),
         status=pa.array(statuses, pa.string()),
     )
-    lines = encode_prediction_lines(table).split(b"\n")
+    lines = encode_table_lines(table).split(b"\n")
     assert lines.pop() == b""
     assert len(lines) == len(given)
     for line, (key, response, status) in zip(lines, given, strict=True):
@@ -45,14 +45,14 @@ def test_each_row_is_one_line_with_its_own_members(given):
 
 @pytest.mark.parametrize("response", [GOOD, json.dumps(GOOD)])
 def test_a_response_is_read_from_json_and_from_text(response):
-    lines = encode_prediction_lines(rows(key=["a"], status=[""], response=[response]))
+    lines = encode_table_lines(rows(key=["a"], status=[""], response=[response]))
     (block,) = iter_line_blocks([lines])
     decoded = decode_block(block, ReadOptions()).predictions.to_pylist()
     assert [(row["key"], row["outcome"], row["text"]) for row in decoded] == [("a", "ok", "hi")]
 
 
 def test_a_response_cannot_break_out_of_its_line():
-    lines = encode_prediction_lines(rows(key=["a"], status=[""], response=['{}, "key": "b"}\n{"key": "c"']))
+    lines = encode_table_lines(rows(key=["a"], status=[""], response=['{}, "key": "b"}\n{"key": "c"']))
     (line,) = lines.splitlines()
     assert json.loads(line)["key"] == "a"
 

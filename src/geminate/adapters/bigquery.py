@@ -35,6 +35,7 @@ _PASSING = frozenset(
     ]
 )
 _MAX_LOADS = 3
+_MIB, _MIN_BILLED_MIB = 1024 * 1024, 10
 _TIMEOUT_S = 60.0
 _QUEUED_PAGES = 2
 
@@ -113,15 +114,15 @@ class BigQueryTables:
         where = "the query"
         with _errors_about(where):
             dry = self._client.query(sql, bigquery.QueryJobConfig(dry_run=True), retry=_RETRY, job_retry=None)
-            reads = int(dry.total_bytes_processed or 0)
-            if max_bytes_billed is not None and reads > max_bytes_billed:
+            billed = _billed_bytes(int(dry.total_bytes_processed or 0))
+            if max_bytes_billed is not None and billed > max_bytes_billed:
                 raise InputError(
-                    f"it would read {reads:,} bytes, and {max_bytes_billed:,} may be billed",
+                    f"it would be billed for {billed:,} bytes, and {max_bytes_billed:,} are allowed",
                     where=where,
-                    remedy="raise --max-bytes-billed, or read fewer columns or partitions",
+                    remedy=f"give --max-bytes-billed {billed}, or read fewer columns or partitions",
                 )
             # Google's client makes the text "None" of a None.
-            limit = {} if max_bytes_billed is None else {"maximum_bytes_billed": max_bytes_billed}
+            limit = {} if not max_bytes_billed else {"maximum_bytes_billed": max_bytes_billed}
             settings = bigquery.QueryJobConfig(**limit)
             job = self._client.query(sql, settings, retry=_RETRY, job_retry=None)
             job.result(retry=_RETRY, job_retry=None, max_results=0)
@@ -187,6 +188,14 @@ def open_read_client(client: bigquery.Client) -> Any:
     except ImportError:
         return None
     return BigQueryReadClient(credentials=client._credentials)  # noqa: SLF001 - Google's client has no other name for them
+
+
+def _billed_bytes(processed: int) -> int:
+    """What a query that reads so much is billed for at least: whole MiB, and 10 of them.
+
+    By the pricing page of BigQuery, read 2026-11-22; the least is for each table, so that several may be billed more.
+    """
+    return max(-(-processed // _MIB), _MIN_BILLED_MIB) * _MIB if processed else 0
 
 
 class _Pieces:

@@ -40,17 +40,17 @@ def check(requests: tuple[str, ...], key: str | None, fix: Path | None, advice: 
     import msgspec
 
     from geminate.formats.line_files import find_line_files
-    from geminate.pipeline.check import iter_request_violations, name_requests
+    from geminate.pipeline.check import find_requests, iter_request_violations
     from geminate.stages.checks import CheckOptions
 
     as_json = options["as_json"]
     stores = take_stores(options)
-    files = find_line_files(name_requests(requests), stores.objects)
+    files, for_table = find_requests(requests, stores)
     fixes = _fix(files, fix) if fix else []
     files = find_line_files([str(fix)], stores.objects) if fix else files
     counts: Counter[str] = Counter()
     with TerminalProgress() as notify:
-        wanted = CheckOptions(import_rules=not options.pop("for_bigquery"), advice=advice, key=key)
+        wanted = CheckOptions(import_rules=not (options.pop("for_bigquery") or for_table), advice=advice, key=key)
         for violation in iter_request_violations(files, wanted, notify):
             counts[violation.rule] += 1
             if as_json:

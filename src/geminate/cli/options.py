@@ -68,6 +68,9 @@ prompt_options = together(
     click.option("--columns", metavar="A,B,…", help="Column names of CSV or TSV files without a header."),
     click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N prompts."),
     click.option("--sample", type=click.IntRange(min=1), metavar="N", help="N prompts at random, in input order."),
+    click.option(
+        "--max-bytes-billed", type=click.IntRange(min=0), metavar="N", help="Run BigQuery queries billed for at most N."
+    ),
     click.option("--seed", type=int, default=0, metavar="N", help="What --sample starts from."),
     click.option("--where", metavar="EXPR", help="Only prompts for which this SQL expression is true."),
 )
@@ -202,7 +205,7 @@ def take_prompt_options(options: dict[str, Any]) -> PromptOptions:
     from geminate.formats.prompts import PromptOptions
 
     columns = options.pop("columns")
-    names = ("input_format", "limit", "sample", "seed", "where")
+    names = ("input_format", "limit", "sample", "seed", "where", "max_bytes_billed")
     return PromptOptions(columns=tuple(columns.split(",")) if columns else None, **{n: options.pop(n) for n in names})
 
 

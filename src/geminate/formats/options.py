@@ -22,6 +22,7 @@ class PromptOptions:
             a greater number adds to them.
         seed: What the sample depends on.
         where: A SQL expression over the columns, in polars' dialect; rows for which it is true are kept.
+        max_bytes_billed: The most that a BigQuery query may be billed for; one that would be billed is not run without.
         max_record_batch_bytes: The most a record batch holds, unless one row alone is larger.
         max_record_batch_rows: The most rows of a record batch.
 
@@ -35,6 +36,7 @@ class PromptOptions:
     sample: int | None = None
     seed: int = 0
     where: str | None = None
+    max_bytes_billed: int | None = None
     max_record_batch_bytes: int = 4 * 1024 * 1024
     max_record_batch_rows: int = 65_536
 
@@ -42,7 +44,13 @@ class PromptOptions:
         if self.input_format is not None and self.input_format not in FORMATS:
             known = ", ".join(FORMATS)
             raise UsageError(f"{self.input_format!r} is no format of prompts", remedy=f"use one of {known}")
-        for name, least in (("limit", 0), ("sample", 0), ("max_record_batch_bytes", 1), ("max_record_batch_rows", 1)):
+        for name, least in (
+            ("limit", 0),
+            ("sample", 0),
+            ("max_bytes_billed", 0),
+            ("max_record_batch_bytes", 1),
+            ("max_record_batch_rows", 1),
+        ):
             number = getattr(self, name)
             if number is not None and number < least:
                 raise UsageError(f"{name} is {number}", remedy=f"use {least} or more")

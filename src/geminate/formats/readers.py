@@ -22,7 +22,7 @@ from geminate.formats.schemas import conform, plain_schema
 from geminate.formats.shapes import Shape
 from geminate.formats.sources import STDIN, Outside, Source, SourceIdentity, iter_sources, measure, read_identity
 from geminate.formats.spool import Spool
-from geminate.wire.uris import BQ_SCHEME
+from geminate.wire.uris import BQ_QUERY_SCHEME, BQ_SCHEME
 
 _IDENTITY_BYTES = 4 * 1024 * 1024  # Rows may be pictures, and their text is taken all at once.
 _JSON: dict[str, Callable[[Source, ReadColumns], Iterator[RowBlock | Numbered]]] = {
@@ -85,8 +85,8 @@ def open_readers(sources: Any, options: PromptOptions, outside: Outside) -> list
     finishers: list[Callable[[], Reader]] = []
     has_delimited, tables = False, 0
     for source in _flatten(sources):
-        if isinstance(source, str) and source.startswith(BQ_SCHEME):
-            finishers.append(partial(_open_bigquery, source, outside))
+        if isinstance(source, str) and source.startswith(BQ_QUERY_SCHEME):
+            finishers.append(partial(_open_bigquery, source, outside, options.max_bytes_billed))
         elif isinstance(source, str):
             for file in iter_sources(source, options.input_format, outside):
                 has_delimited |= file.format in delimited.DELIMITERS
@@ -178,8 +178,12 @@ def _table_reader(name: str, table: pa.Table) -> Reader:
     return Reader(name, schema, iter_parts, identify, Columns(table.nbytes, iter_parts))
 
 
-def _open_bigquery(uri: str, outside: Outside) -> Reader:
-    table, identity = bigquery.open_table(uri, outside)
+def _open_bigquery(uri: str, outside: Outside, max_bytes_billed: int | None) -> Reader:
+    table, identity = (
+        bigquery.open_table(uri, outside)
+        if uri.startswith(BQ_SCHEME)
+        else bigquery.open_query(uri, outside, max_bytes_billed or 0)
+    )
     return replace(_table_reader(uri, table), identify=lambda: identity)
 
 

@@ -6,10 +6,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from geminate.errors import InputError
+from geminate.errors import InputError, UsageError
 from geminate.formats.atomic import open_atomic
-from geminate.formats.line_files import PIECE_BYTES, LineFile
+from geminate.formats.line_files import PIECE_BYTES, LineFile, find_line_files
+from geminate.pipeline.checked_tables import open_request_table
+from geminate.pipeline.datasets import is_table
 from geminate.pipeline.folder import is_run
+from geminate.pipeline.opening import Stores
 from geminate.pipeline.progress import Notify, Progress, silent
 from geminate.stages.checks import CheckOptions, RequestChecker, fix_line
 from geminate.wire.lines import iter_line_blocks
@@ -25,6 +28,23 @@ def name_requests(names: Iterable[str]) -> list[str]:
         else:
             named.append(name)
     return named
+
+
+def find_requests(names: Iterable[str], stores: Stores) -> tuple[list[LineFile], bool]:
+    """The files or tables of requests that the names stand for, and whether they are tables.
+
+    Raises:
+        InputError: There are none, or a table is none that a job could read.
+        UsageError: Some are files and some are tables, for which other rules hold.
+    """
+    found = list(names)
+    tables = [name for name in found if is_table(name)]
+    if not tables:
+        return find_line_files(name_requests(found), stores.objects), False
+    if len(tables) < len(found):
+        raise UsageError("files and tables are held against other rules", remedy="check them one after the other")
+    store = stores.tables()
+    return [open_request_table(uri, store) for uri in tables], True
 
 
 def iter_request_violations(

@@ -8,7 +8,7 @@ from typing import Any
 from geminate.connect import Where, open_store, open_tables
 from geminate.formats.prompts import PromptOptions, Prompts, open_prompts
 from geminate.ports import ObjectStore, TableStore
-from geminate.wire.uris import BQ_SCHEME, GS_SCHEME
+from geminate.wire.uris import BQ_QUERY_SCHEME, GS_SCHEME
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,5 +49,5 @@ def as_prompts(prompts: Any, options: PromptOptions | None = None, stores: Store
     names = prompts if isinstance(prompts, list | tuple) else [prompts]
     uris = [name for name in names if isinstance(name, str)]
     store = stores.objects() if any(uri.startswith(GS_SCHEME) for uri in uris) else None
-    tables = stores.tables() if any(uri.startswith(BQ_SCHEME) for uri in uris) else None
+    tables = stores.tables() if any(uri.startswith(BQ_QUERY_SCHEME) for uri in uris) else None
     return open_prompts(prompts, options=options, store=store, tables=tables)

@@ -46,22 +46,30 @@ def open_prediction_table(uri: str, tables: TableStore, key: str | None = None) 
 
 def _iter_pieces(tables: TableStore, info: TableInfo, columns: Sequence[str]) -> Iterator[bytes]:
     for record_batch in tables.read(info, columns):
-        yield encode_prediction_lines(record_batch)
+        yield encode_table_lines(record_batch)
 
 
-def encode_prediction_lines(record_batch: pa.RecordBatch) -> bytes:
-    """The rows as prediction lines; ``response`` and ``request`` that are no JSON become a JSON string."""
+def encode_table_lines(record_batch: pa.RecordBatch) -> bytes:
+    """The rows as lines, be they requests or predictions.
+
+    ``response`` and ``request`` that are no JSON become a JSON string, and a ``status`` that is null an empty one.
+    """
     plain = {name: record_batch.column(at) for at, name in enumerate(record_batch.schema.names)}
     nested = {name: plain.pop(name) for name in list(plain) if name.lower() in _JSON_COLUMNS}
     members = {name.lower() if name.lower() in RESULT_COLUMNS else name: array for name, array in plain.items()}
-    members["status"] = pc.fill_null(members["status"].cast(pa.string()), "")
-    heads = encode_json_lines(pa.RecordBatch.from_pydict(members)).split(b"\n")
-    columns = [(f',"{name.lower()}":'.encode(), array.cast(pa.string()).to_pylist()) for name, array in nested.items()]
+    if "status" in members:
+        members["status"] = pc.fill_null(members["status"].cast(pa.string()), "")
+    heads = _encode_members(members, record_batch.num_rows)
+    columns = [(f'"{name.lower()}":'.encode(), array.cast(pa.string()).to_pylist()) for name, array in nested.items()]
     lines = []
     for row in range(record_batch.num_rows):
         tails = (name + _json(texts[row]) for name, texts in columns)
-        lines.append(b"".join([heads[row][:-1], *tails, b"}\n"]))
+        lines.append(b"{" + b",".join(filter(None, [heads[row][1:-1], *tails])) + b"}\n")
     return b"".join(lines)
+
+
+def _encode_members(members: dict[str, pa.Array], rows: int) -> list[bytes]:
+    return encode_json_lines(pa.RecordBatch.from_pydict(members)).split(b"\n") if members else [b"{}"] * rows
 
 
 def _json(text: str | None) -> bytes:

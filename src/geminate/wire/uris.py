@@ -8,6 +8,9 @@ from geminate.errors import InputError
 
 GS_SCHEME = "gs://"
 BQ_SCHEME = "bq://"
+BQ_QUERY_SCHEME = "bq:"
+"""What stands before a table's URI without its slashes, or before the SQL of a query."""
+
 
 # The naming rules of Cloud Storage, https://cloud.google.com/storage/docs/buckets (2026-11).
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
