@@ -44,6 +44,9 @@ def test_cancelling_waits_collects_what_was_done_and_gives_up_what_was_not_sent(
     assert geminate("retry", "words.run").code == 2
     while not any(job.get("counts", {}).get("successful") for job in jobs_of(tmp_path)):
         time.sleep(0.02)
+    (tmp_path / "taken.jsonl").touch()
+    assert geminate("cancel", "words.run", "-o", "taken.jsonl").code == 5
+    assert [job["state"] for job in jobs_of(tmp_path)] == ["JOB_STATE_RUNNING"]
     finished = geminate("cancel", "words.run", "-o", "rows.jsonl", "--json")
     assert finished.code == 3, finished.err
     assert (finished.document["cancelled"], finished.document["abandoned"]) == (1, 1)

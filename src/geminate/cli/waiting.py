@@ -75,13 +75,17 @@ def wait(run_path: Path, on_done: str | None, **options: Any) -> Report:
 @json_option
 def cancel(run_path: Path, out: str | None, **options: Any) -> Report:
     """Ask the service to end the jobs of RUN, and wait until it has. What they have finished is billed."""
+    from geminate.pipeline.outputs import OutputOptions
+    from geminate.pipeline.progress import Progress
     from geminate.pipeline.runs import Run
 
     del options
     run = Run.open(run_path)
-    cancelled = run.cancel()
-    click.echo(f"asked {counted(cancelled.asked, 'job')} to end", err=True)
+    if out is not None:
+        OutputOptions().check(out)
     with leaving_jobs(run_path), TerminalProgress() as notify:
+        cancelled = run.cancel()
+        notify(Progress("cancel", 0, None, "jobs", notice=f"asked {counted(cancelled.asked, 'job')} to end"))
         jobs = run.wait(notify)
         joined = run.collect(out, notify=notify) if out is not None else None
     report = jobs_report(run, jobs)
@@ -96,12 +100,8 @@ def cancel(run_path: Path, out: str | None, **options: Any) -> Report:
 
 
 def _closing_sentence(jobs: list[Job]) -> str:
-    done, failed = (sum(count or 0 for count in counts) for counts in zip(*_row_counts(jobs), strict=True))
+    done, failed = sum(job.successful or 0 for job in jobs), sum(job.failed or 0 for job in jobs)
     return f"{counted(len(jobs), 'job')} ended: {counted(done, 'row')} done, {failed:,} failed"
-
-
-def _row_counts(jobs: list[Job]) -> list[tuple[int | None, int | None]]:
-    return [(0, 0), *((job.successful, job.failed) for job in jobs)]
 
 
 def _attempt_sentence(status: JobStatus, *, stale: bool) -> str:
