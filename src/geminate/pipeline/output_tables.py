@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
+import pyarrow as pa
 
 from geminate.errors import DamageError, TargetError, UsageError
 from geminate.formats.atomic import AtomicFiles
@@ -87,13 +88,14 @@ def _write(open_rows: OpenRows, uri: str, tables: TableStore, load_id: str, noti
         stream = open_rows(strays.write)
         fields, rows, spool = table_fields(stream.schema), 0, Spool()
 
-        def iter_lines() -> Iterator[bytes]:
+        def iter_lines(record_batches: Iterable[pa.RecordBatch]) -> Iterator[bytes]:
             nonlocal rows
-            for record_batch in iter_watched(stream, notify):
+            for record_batch in record_batches:
                 rows += record_batch.num_rows
                 yield encode_table_rows(record_batch, fields)
 
-        path = spool.keep("rows.jsonl", iter_lines())
+        with closing(iter_watched(stream, notify)) as record_batches:
+            path = spool.keep("rows.jsonl", iter_lines(record_batches))
         tables.load(uri, [field.column for field in fields], lambda: _iter_pieces(path.open("rb")), load_id)
         joined = count_joined(uri, rows, stream.report)
         files.open(manifest, overwrite=True).write(msgspec.json.format(msgspec.json.encode(joined), indent=2) + b"\n")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -152,15 +152,17 @@ def _write_files(
 def _write_rows(
     stream: RowStream, out: str | Path, options: OutputOptions, notify: Notify, files: AtomicFiles | None = None
 ) -> Joined:
-    written = write_rows(
-        iter_watched(stream, notify),
-        stream.schema,
-        out,
-        overwrite=options.overwrite,
-        output_format=options.output_format,
-        guard_formulas=options.guard_formulas,
-        files=files,
-    )
+    # What makes the rows may write strays, so that it has to end before their files do.
+    with closing(iter_watched(stream, notify)) as rows:
+        written = write_rows(
+            rows,
+            stream.schema,
+            out,
+            overwrite=options.overwrite,
+            output_format=options.output_format,
+            guard_formulas=options.guard_formulas,
+            files=files,
+        )
     return count_joined(str(out), written.rows, stream.report)
 
 
@@ -174,13 +176,14 @@ def check_balance(report: JoinReport) -> None:
         raise GeminateError(f"the counts do not add up: {sentence}", remedy="please report this")
 
 
-def iter_watched(stream: RowStream, notify: Notify) -> Iterator[pa.RecordBatch]:
+def iter_watched(stream: RowStream, notify: Notify) -> Generator[pa.RecordBatch, None, None]:
     """The rows, made while the earlier ones are written; their counts are checked at the end."""
     done = 0
-    for record_batch in iter_ahead(stream.rows):
-        done += record_batch.num_rows
-        notify(Progress("collect", done, None, "rows"))
-        yield record_batch
+    with closing(iter_ahead(stream.rows)) as record_batches:
+        for record_batch in record_batches:
+            done += record_batch.num_rows
+            notify(Progress("collect", done, None, "rows"))
+            yield record_batch
     check_balance(stream.report)
 
 

@@ -13,17 +13,20 @@ T = TypeVar("T")
 _END = object()
 
 
-def iter_ahead(values: Iterable[T], depth: int = 2) -> Iterator[T]:
+def iter_ahead(values: Iterable[T], depth: int = 2) -> Generator[T, None, None]:
     """The same values in the same order, up to ``depth`` of them made ahead in one thread.
 
-    An exception in the thread is raised here, in its place.
+    An exception in the thread is raised here, in its place. Closed early, it waits for the value that is being made.
     """
     iterator = iter(values)
-    with ThreadPoolExecutor(1, "geminate-ahead") as thread:
+    thread = ThreadPoolExecutor(1, "geminate-ahead")
+    try:
         ahead = deque(thread.submit(next, iterator, _END) for _ in range(depth))
         while (value := ahead.popleft().result()) is not _END:
             ahead.append(thread.submit(next, iterator, _END))
             yield value  # type: ignore[misc] # what is not the end is a T
+    finally:
+        thread.shutdown(cancel_futures=True)
 
 
 def iter_begun_ahead(openers: Sequence[Callable[[], Iterator[T]]], depth: int = 2) -> Iterator[Iterator[T]]:
