@@ -70,11 +70,11 @@ class Victims:
         codes = json.loads(self._server.stdout.readline())["codes"]
         return [_ended(order, code) for order, code in zip(orders, codes, strict=True)]
 
-    def _order(self, cwd, argv, number, *, fault=None, stdout=None, read_timeout_s=30, environment=()):
+    def _order(self, cwd, argv, number, *, fault=None, stdout=None, read_timeout_s=30, environment=(), token=None):
         files = {name: str(self._folder / f"{name}-{number}") for name in ("stdout", "stderr", "calls")}
         files["stdout"] = stdout or files["stdout"]
         words = [str(word) for word in argv]
-        how = {"fault": fault, "read_timeout_s": read_timeout_s, "environment": dict(environment)}
+        how = {"fault": fault, "read_timeout_s": read_timeout_s, "environment": dict(environment), "token": token}
         return {"cwd": str(cwd), "argv": words, **how, **files}
 
     def stop(self):
@@ -167,8 +167,9 @@ def _outcomes(path):
 class Proxy(ThreadingHTTPServer):
     """What stands between the commands and the emulator's jobs, counts the calls, and spoils some of them.
 
-    Words: ``CODE``, ``reset``, ``stall``, ``broken`` (the answer breaks off), ``corrupt`` (it is no JSON), ``odd`` (it
-    is JSON of another kind). The service did what it was asked, unless ``before`` stands in front.
+    Words: ``CODE`` (``CODE echo`` repeats the token, and says a prompt), ``reset``, ``stall``, ``broken`` (the answer
+    breaks off), ``corrupt`` (it is no JSON), ``odd`` (it is JSON of another kind). The service did what it was asked,
+    unless ``before`` stands in front.
 
     Args:
         upstream: The emulator's port.
@@ -182,6 +183,7 @@ class Proxy(ThreadingHTTPServer):
         self.upstream = upstream
         self.faults = {call: list(words) for call, words in faults.items()}
         self.seen = Counter()
+        self.tokens = set()
         self.over = threading.Event()
         self._thread = threading.Thread(target=self.serve_forever, args=(0.01,))
         self._thread.start()
@@ -208,6 +210,7 @@ class _Forwarder(BaseHTTPRequestHandler):
         call = _name_call(self.command, self.path)
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         self.server.seen[call] += 1
+        self.server.tokens.add(self.headers["authorization"])
         words = self.server.faults.get(call)
         word = (words.pop(0) if words else None) or ""
         code, answer = 200, b"{}"
@@ -230,8 +233,9 @@ class _Forwarder(BaseHTTPRequestHandler):
             return
         if word == "stall":
             self.server.over.wait(STALL_S)
-        if word.isdigit():
-            code, answer = int(word), json.dumps({"error": {"code": int(word), "message": "as told"}}).encode()
+        if word[:3].isdigit():
+            message = f"canaryprompt, {self.headers['authorization']}" if word.endswith("echo") else "as told"
+            code, answer = int(word[:3]), json.dumps({"error": {"code": int(word[:3]), "message": message}}).encode()
         spoiled = {"broken": answer[:-9], "corrupt": bytes(byte ^ 0xA5 for byte in answer), "odd": ODD}.get(
             word, answer
         )

@@ -10,6 +10,7 @@ import errno
 import importlib
 import io
 import json
+import logging
 import os
 import signal
 import sqlite3
@@ -145,6 +146,15 @@ def hurry(read_timeout_s):
     SystemClock.sleep = hurried
 
 
+def log_all(token):
+    """Logs every library's every word to the standard error, and signs in with this token."""
+    from google.oauth2.credentials import Credentials
+
+    logging.basicConfig(level=logging.DEBUG, stream=sys.stderr, format="%(levelname)s %(message)s")
+    begin = Credentials.__init__
+    Credentials.__init__ = lambda self, **named: begin(self, **{**named, "token": token})
+
+
 def live(order):
     """Does not return: the forked process, whose end is the command's."""
     folder = Path(order["cwd"])
@@ -156,6 +166,8 @@ def live(order):
     signal.alarm(MOST_S)
     sys.argv = ["geminate", *order["argv"]]
     calls = os.open(order["calls"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    if order["token"]:
+        log_all(order["token"])
     hurry(order["read_timeout_s"])
     install(seam)
     from geminate.cli import main

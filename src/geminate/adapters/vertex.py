@@ -20,6 +20,7 @@ _TIMEOUT_S = (10, 120)
 _PAGE_SIZE = 100
 # With 5xx, whoever sends them, they leave open what became of the call: format facts of 2026-11, google/rpc/code.proto.
 _UNCLEAR_CODES = frozenset({408, 429, 499})
+_MOST_WORDS = 1_000  # Characters of an error message; longer ones are pages of a proxy.
 
 
 class VertexJobs:
@@ -120,15 +121,22 @@ def _no_credentials(error: Exception) -> AccessError:
 
 
 def _error(answer: requests.Response) -> GeminateError:
+    # What the service says stands apart from our own words, of which alone the ledger keeps a note.
+    url, code, says = answer.url.partition("?")[0], answer.status_code, f"the service says: {_message(answer)}"
+    if code in {401, 403}:
+        return AccessError(f"the service refuses access ({code})", where=url, remedy=f"check the roles; {says}")
+    if code in _UNCLEAR_CODES or code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        wait_s = decode_retry_after(answer.headers.get("Retry-After", ""), answer.headers.get("Date", ""))
+        remedy = f"try again; {says}"
+        return TransientError(f"the service answered {code}", where=url, remedy=remedy, retry_after_s=wait_s)
+    return InputError(f"the service refuses the request ({code})", where=url, remedy=says)
+
+
+def _message(answer: requests.Response) -> str:
+    """The service's own words, without our token should they repeat it, and no more of them than one reads."""
     try:
         message = str(answer.json()["error"]["message"])
     except (requests.JSONDecodeError, KeyError, TypeError):
-        message = answer.reason or "no message"
-    url, code = answer.url.partition("?")[0], answer.status_code
-    if code in {401, 403}:
-        return AccessError(f"the service refuses access ({code}): {message}", where=url, remedy="check the roles")
-    if code in _UNCLEAR_CODES or code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        wait_s = decode_retry_after(answer.headers.get("Retry-After", ""), answer.headers.get("Date", ""))
-        what = f"the service answered {code}: {message}"
-        return TransientError(what, where=url, remedy="try again", retry_after_s=wait_s)
-    return InputError(f"the service refuses the request ({code}): {message}", where=url)
+        message = answer.reason or "nothing"
+    token = str(answer.request.headers.get("authorization", "")).removeprefix("Bearer ")
+    return (message.replace(token, "…") if token else message)[:_MOST_WORDS]

@@ -25,6 +25,7 @@ DELIMITERS = {"csv": ",", "tsv": "\t"}
 """What stands between the cells of each format."""
 
 _HEADER_REMEDY = "give it a header line, or name its columns"
+_ARROW_COUNTS = re.compile(r"Expected (\d+) columns, got (\d+)")
 _ARROW_ROW = re.compile(r"Row #(\d+): (.*)", re.DOTALL)
 
 
@@ -99,8 +100,10 @@ def _row_error(source: Source, error: pa.ArrowInvalid, rows_before: int) -> Prom
     where, reason = f"{source.name}:{rows_before + int(found[1])}", found[2]
     if "invalid UTF8" in reason:
         return PromptError("not valid UTF-8", where=where, remedy="save the file as UTF-8")
+    # Arrow quotes the row after the last colon, and a prompt's text belongs in no log.
+    counts = _ARROW_COUNTS.search(reason)
     return PromptError(
-        reason[:1].lower() + reason[1:],
+        f"expected {counts[1]} columns, got {counts[2]}" if counts else "cannot be cut into cells",
         where=where,
         remedy="quote cells that hold the delimiter, a quote or a line end",
     )

@@ -131,4 +131,5 @@ def _remedied(remedy: str) -> Iterator[None]:
     except AccessError as error:
         if "credentials" in error.what:
             raise
-        raise AccessError(error.what, where=error.where, remedy=remedy) from error
+        remedies = f"{remedy}; {error.remedy}" if error.remedy else remedy
+        raise AccessError(error.what, where=error.where, remedy=remedies) from error
