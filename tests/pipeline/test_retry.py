@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import geminate as gm
+from geminate.emulator import Emulator, EmulatorOptions
 from geminate.errors import InputError, UsageError
 from geminate.ledger import Ledger
 from geminate.pipeline.verify import iter_damages
@@ -175,6 +176,21 @@ def test_a_change_that_breaks_a_rule_is_refused_and_nothing_is_planned(truncated
         truncated.retry(changes=Changes(thinking_budget=-7))
     assert not truncated.folder.requests_path("00000", 2).exists()
     assert truncated.retry(changes=Changes("double")).rows == 1
+
+
+def test_a_change_is_refused_where_the_keys_did_not_come_back(tmp_path):
+    run = gm.Run.create(tmp_path / "run", WORDS, TRUNCATING)
+    cut = {"candidates": [{"content": {"parts": [{"text": "w"}]}, "finishReason": "MAX_TOKENS"}]}
+    requests = [json.loads(line)["request"] for line in run.folder.requests_path("00000").read_bytes().splitlines()]
+    replayed = [json.dumps({"request": request, "status": "", "response": cut}) for request in requests]
+    (tmp_path / "predictions.jsonl").write_text("\n".join(replayed) + "\n")
+    faults = {"jobs": [{"replay": str(tmp_path / "predictions.jsonl")}]}
+    with Emulator(tmp_path / "emulator", EmulatorOptions(faults=faults)) as emulator:
+        run.submit(gm.Target(gm.Where(endpoint=emulator.url, buckets_path=emulator.buckets), "gs://bucket/x"))
+        assert outcomes(run, tmp_path / "first.parquet") == [("truncated", 1), ("truncated", 1)]
+        with pytest.raises(InputError, match="did not give the keys back"):
+            run.retry(changes=Changes("double"))
+        assert run.retry().left == {"truncated": 2}
 
 
 def calls(args, text):

@@ -66,24 +66,24 @@ def plan_retry(collector: Collector, max_attempts: int, changes: Changes) -> Pla
     pending = [attempt for attempt in collector.ledger.attempts() if attempt.state not in SETTLED]
     if pending:
         return _resume(collector, pending, changes)
-    model = collector.manifest.model
-    _check_limit(model, changes)
+    _check_limit(collector.manifest.model, changes)
+    return _plan_anew(collector, max_attempts, changes)
+
+
+def _plan_anew(collector: Collector, max_attempts: int, changes: Changes) -> Planned:
+    max_tokens = output_rates(collector.manifest.model).max_tokens
     facts, planned = collector.ledger.facts(), Planned()
     files, records = dict(facts.get(RETRY_FILES_FACT, {})), dict(facts.get(RETRY_CHANGES_FACT, {}))
     rows = exhausted = 0
     for shard in collector.shard_joins():
-        if changes.named() and not shard.has_keys():
-            raise InputError(
-                "the service did not give the keys back, so answers to changed requests would belong to nobody",
-                where=f"shard {shard.record.name}",
-                remedy="retry without a change",
-            )
+        if changes.named():
+            _check_keys(shard)
         wanted = _wanted(shard, changes, planned.left)
         number = len(shard.attempts) + 1
         if number > max_attempts:
             exhausted += len(wanted)
             continue
-        retry = _ShardRetry(shard, wanted, changes, output_rates(model).max_tokens)
+        retry = _ShardRetry(shard, wanted, changes, max_tokens)
         path = collector.folder.requests_path(shard.record.name, number)
         sent = retry.write(path)
         planned.left.update(retry.left)
@@ -119,6 +119,15 @@ def _check_limit(model: str, changes: Changes) -> None:
     wanted, most = changes.max_output_tokens, output_rates(model).max_tokens
     if isinstance(wanted, int) and wanted > most and bare_model(model) in KNOWN_MODELS:
         raise InputError(f"{model} gives at most {most:,} output tokens, not {wanted:,}", remedy="ask for fewer")
+
+
+def _check_keys(shard: ShardJoin) -> None:
+    if not shard.has_keys():
+        raise InputError(
+            "the service did not give the keys back, so answers to changed requests would belong to nobody",
+            where=f"shard {shard.record.name}",
+            remedy="retry without a change",
+        )
 
 
 def _wanted(shard: ShardJoin, changes: Changes, left: Counter[str]) -> dict[str, Outcome]:
