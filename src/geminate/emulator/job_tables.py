@@ -19,6 +19,7 @@ _RESERVED = frozenset({"response", "status"})
 _MULTI_REGIONS = frozenset({"US", "EU"})
 _RESULTS = (("response", "JSON"), ("status", "STRING"), ("processed_time", "TIMESTAMP"))
 _KINDS = {str: "STRING", int: "INTEGER", float: "FLOAT", bool: "BOOLEAN", type(None): None}
+_PATIENCE_S = 20.0
 _INVALID, _FAILED_PRECONDITION = 3, 9
 
 
@@ -65,7 +66,7 @@ class JobTables:
         """
         with self._client(place) as client:
             dataset = ".".join(place.parts[:2])
-            location = client.get_dataset(dataset, retry=None).location
+            location = client.get_dataset(dataset, retry=_patience()).location
             if location in _MULTI_REGIONS or location.lower() != place.location.lower():
                 message = (
                     f"The BigQuery dataset {dataset} is in {location}, and the job in {place.location}. It must be in "
@@ -80,11 +81,11 @@ class JobTables:
             TableError: The table is not there, or no request table.
         """
         with self._client(place) as client, path.open("wb") as file:
-            table = client.get_table(".".join(place.parts), retry=None)
+            table = client.get_table(".".join(place.parts), retry=_patience())
             columns |= {field.name: _checked_kind(field, place.uri) for field in table.schema}
             if columns.get("request") not in {"JSON", "STRING"}:
                 raise TableError(f"The table {place.uri} needs a column request of type JSON or STRING.")
-            for count, row in enumerate(client.list_rows(table, retry=None), 1):
+            for count, row in enumerate(client.list_rows(table, retry=_patience()), 1):
                 file.write(msgspec.json.encode(dict(row.items())) + b"\n")
                 yield count
 
@@ -108,8 +109,8 @@ class JobTables:
                     file, ".".join(place.parts), job_id=job_id, job_config=settings, location=place.location
                 )
             except Conflict:  # It was loaded before the emulator was killed.
-                job = client.get_job(job_id, location=place.location, retry=None)
-            job.result(retry=None)
+                job = client.get_job(job_id, location=place.location, retry=_patience())
+            job.result(retry=_patience())
 
     def exists(self, place: Place) -> bool:
         """Whether the table is there.
@@ -121,7 +122,7 @@ class JobTables:
 
         with self._client(place) as client:
             try:
-                client.get_table(".".join(place.parts), retry=None)
+                client.get_table(".".join(place.parts), retry=_patience())
             except NotFound:
                 return False
             return True
@@ -199,6 +200,13 @@ class TableOutput:
             before, kind = self._columns.get(name), _KINDS.get(type(value), "JSON")
             mixed = None not in {before, kind} and before != kind
             self._columns[name] = "JSON" if mixed else kind or before
+
+
+def _patience() -> Any:
+    """For how long a server that cannot answer is asked again; a job that waits longer fails."""
+    from google.api_core.retry import Retry
+
+    return Retry(initial=0.05, maximum=1.0, timeout=_PATIENCE_S)
 
 
 def _checked_kind(field: Any, uri: str) -> str:

@@ -71,7 +71,8 @@ class TableApi:
         ]
 
     def close(self) -> None:
-        """Nothing; the file of the tables is free."""
+        """Nothing; the file of the tables is free, and unfinished uploads are forgotten."""
+        self._uploads.close()
         if self._opened is not None:
             self._opened.close()
             self._opened = None

@@ -38,6 +38,13 @@ class Uploads:
         self._sessions: dict[str, _Session] = {}
         self._lock = threading.Lock()
 
+    def close(self) -> None:
+        """Nothing; what unfinished uploads have brought is gone."""
+        with self._lock:
+            for session in self._sessions.values():
+                session.file.close()
+            self._sessions.clear()
+
     def answer(self, request: HttpRequest, take: TakeMedia) -> HttpReply:
         """The answer to one request of an upload.
 
