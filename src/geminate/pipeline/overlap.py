@@ -29,7 +29,7 @@ def iter_ahead(values: Iterable[T], depth: int = 2) -> Generator[T, None, None]:
         thread.shutdown(cancel_futures=True)
 
 
-def iter_begun_ahead(openers: Sequence[Callable[[], Iterator[T]]], depth: int = 2) -> Iterator[Iterator[T]]:
+def iter_begun_ahead(openers: Sequence[Callable[[], Iterator[T]]], depth: int = 1) -> Iterator[Iterator[T]]:
     """What each opener opens, in order; up to ``depth`` of the next ones have their first value fetched meanwhile.
 
     Each is to be taken, or left, before the next. What an opener or its first value raises comes when it is taken.

@@ -58,7 +58,7 @@ def iter_decoded(files: list[LineFile], reading: ReadOptions) -> Iterator[Decode
     """The files' lines, decoded, in order; beside the caller where there is enough of them.
 
     Where compressed data ends early, one more unreadable line stands for all that is lost. Of files in a store, the
-    next two are being fetched already.
+    next one is being fetched already.
     """
     with DecodeWorkers(reading, count_workers(sum(file.size_bytes or 0 for file in files))) as workers:
         for file, pieces in zip(files, _iter_pieces(files), strict=True):

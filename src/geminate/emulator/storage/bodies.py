@@ -22,16 +22,21 @@ class Body:
     Args:
         stream: The connection.
         length: How many bytes they are.
+
+    Attributes:
+        was_trapped: Whether a fault was set upon them.
     """
 
     def __init__(self, stream: BinaryIO, length: int) -> None:
         self.length = length
         self._stream = stream
         self._left = length
+        self.was_trapped = False
         self._trap: tuple[int, Callable[[], None]] | None = None
 
     def set_trap(self, after_bytes: int, spring: Callable[[], None]) -> None:
         """Nothing; that is called once so many bytes were taken, or all of them if they are fewer."""
+        self.was_trapped = True
         self._trap = (min(after_bytes, self.length), spring)
 
     def __iter__(self) -> Iterator[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -105,8 +106,8 @@ class StorageServer:
             return
         body.drain()
         if fault and fault.retry_after_s is not None:
-            reply = Reply(reply.code, reply.document, headers={"Retry-After": str(fault.retry_after_s)})
-        _send(connection, reply, fault)
+            reply = replace(reply, headers={**reply.headers, "Retry-After": str(fault.retry_after_s)})
+        _send(connection, reply, None if body.was_trapped else fault)
 
     def _answer(self, connection: Connection, call: Call, answer: _Answer, fault: CallFault | None) -> Reply | None:
         """The reply; None where the connection is to be reset instead."""
