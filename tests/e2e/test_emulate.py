@@ -78,6 +78,19 @@ def test_a_wrong_bucket_or_a_missing_right_is_one_sentence(tmp_path, buckets, fa
     assert not (tmp_path / "rows.jsonl").exists()
 
 
+def test_a_build_for_a_bucket_that_is_not_there_leaves_nothing(emulator, tmp_path):
+    url, buckets = emulator
+    (tmp_path / "prompts.csv").write_text("key,word\n001,tyrant\n")
+    build = ("build", "prompts.csv", *PROMPT, "--endpoint", url, "--out", "gs://my-bucket/words")
+    finished = geminate(tmp_path, *build)
+    assert (finished.returncode, "no such bucket" in finished.stderr) == (5, True)
+    assert not (tmp_path / "words.run").exists()
+    (buckets / "my-bucket").mkdir()
+    assert geminate(tmp_path, *build).returncode == 0
+    (shard,) = (buckets / "my-bucket/words").rglob("requests-*.jsonl")
+    assert shard.read_bytes() == (tmp_path / "words.run/requests-00000.jsonl").read_bytes()
+
+
 def test_a_run_whose_objects_lie_on_another_server(gcs_url, tmp_path, monkeypatch):
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", gcs_url)
     (tmp_path / "prompts.csv").write_text("key,word\n001,tyrant\n002,abdomen\n")

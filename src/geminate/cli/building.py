@@ -58,6 +58,10 @@ def build(prompts: tuple[str, ...], out: str, run_path: Path | None, **options: 
     target = _target(where, out) if remote else None
     run_path = run_path or (Path(out.rstrip("/").rpartition("/")[2] + ".run") if remote else Path(out))
     chosen = replace(take_build_options(options, where), for_table=target is not None and target.for_table)
+    if target and out.startswith("gs://") and not target.where.emulate:
+        from geminate.pipeline.target import check_staging
+
+        check_staging(target)
     with TerminalProgress() as notify:
         manifest = build_run(take_prompts(prompts, where, options), spec, run_path, chosen, notify)
         if target:

@@ -8,12 +8,12 @@ from typing import Any
 
 import msgspec
 
-from geminate.connect import EMULATED_STAGING_URI, Where, open_tables
+from geminate.connect import EMULATED_STAGING_URI, Where, open_store, open_tables
 from geminate.errors import TargetError, UsageError
 from geminate.ledger import Ledger
 from geminate.pipeline.datasets import check_dataset, check_dataset_uri, is_table
 from geminate.wire.jobs import JobSettings
-from geminate.wire.uris import split_gs_uri
+from geminate.wire.uris import join_uri, split_gs_uri
 
 _FACT = "target"
 _SETTINGS_FACT = "job_settings"
@@ -139,6 +139,17 @@ def check_target(wanted: Target | None) -> Target:
     for uri in [] if target.where.emulate else filter(is_table, target.places):
         check_dataset(open_tables(target.where), uri, target.where.location)
     return target
+
+
+def check_staging(target: Target) -> None:
+    """Nothing, where the bucket of the staging place is there and may be looked into; to be asked before any work.
+
+    Raises:
+        AccessError: It may not.
+        InputError: There is none.
+    """
+    if target.staging_uri is not None:
+        next(open_store(target.where).list(join_uri(target.staging_uri, "")), None)
 
 
 def _encode(target: Target) -> dict[str, Any]:
