@@ -134,9 +134,11 @@ class _Disk:
 
 
 def _sync(file: FileIO, *, is_last: bool) -> None:
-    os.fsync(file.fileno())
-    if is_last:
-        file.close()
+    try:
+        os.fsync(file.fileno())
+    finally:
+        if is_last:
+            file.close()
 
 
 class _HashedFile:
