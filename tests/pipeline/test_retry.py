@@ -11,6 +11,8 @@ import geminate as gm
 from geminate.emulator import Emulator, EmulatorOptions
 from geminate.errors import InputError, UsageError
 from geminate.ledger import Ledger
+from geminate.pipeline.budget import Budget
+from geminate.pipeline.submit import SubmitOptions
 from geminate.pipeline.verify import iter_damages
 from geminate.wire.changes import Changes
 
@@ -78,6 +80,13 @@ def test_a_run_whose_jobs_have_not_ended_cannot_be_retried(tmp_path):
     run = gm.Run.create(tmp_path / "run", PROMPTS, SPEC)
     with pytest.raises(UsageError):
         run.retry()
+
+
+def test_a_run_of_rejected_prompts_has_nothing_to_retry(tmp_path):
+    run = gm.Run.create(tmp_path / "run", [{"key": "only", "word": None}], SPEC)
+    run.submit(gm.Target(gm.Where(emulate=True)))
+    planned = run.retry()
+    assert (planned.attempts, planned.left) == ([], {"rejected": 1})
 
 
 TRUNCATING = gm.Spec(
@@ -164,6 +173,17 @@ def test_an_interrupted_retry_goes_on_as_it_was_planned(truncated, monkeypatch):
         truncated.retry(changes=Changes(500))
     assert truncated.retry().rows == 1
     assert sent(truncated, 2)[0][1]["maxOutputTokens"] == 8
+
+
+def test_a_retry_that_was_cancelled_before_it_was_sent_is_no_try(truncated, monkeypatch):
+    monkeypatch.setattr(type(truncated), "submit", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        truncated.retry(changes=Changes("double"))
+    monkeypatch.undo()
+    assert truncated.cancel().abandoned == 1
+    options = SubmitOptions(budget=Budget(max_jobs=2))
+    assert truncated.retry(2, changes=Changes("double"), options=options).rows == 1
+    assert sent(truncated, 3) == [("long", {"maxOutputTokens": 8, "temperature": 0})]
 
 
 def test_fewer_tokens_help_nobody(truncated):

@@ -79,8 +79,10 @@ def _plan_anew(collector: Collector, max_attempts: int, changes: Changes) -> Pla
         if changes.named():
             _check_keys(shard)
         wanted = _wanted(shard, changes, planned.left)
+        if not wanted:
+            continue
         number = len(shard.attempts) + 1
-        if number > max_attempts:
+        if sum(bool(attempt.job_name) for attempt in shard.attempts) >= max_attempts:
             exhausted += len(wanted)
             continue
         retry = _ShardRetry(shard, wanted, changes, max_tokens)
@@ -203,7 +205,8 @@ class _ShardRetry:
     def _iter_last_sent(self) -> Iterator[tuple[str, bytes]]:
         """Each wanted key with the line that was sent for it last, in the order of the prompts."""
         folder, name = self._shard.collector.folder, self._shard.record.name
-        numbers = sorted(attempt.number for attempt in self._shard.attempts)
+        # One that was abandoned was never sent, but where it is the first there is nothing else.
+        numbers = sorted(each.number for each in self._shard.attempts if each.job_name or each.number == 1)
         first, *later = (_iter_keyed(folder.requests_path(name, number)) for number in numbers)
         # Every attempt has some of the prompts of the first, in the same order.
         heads = [next(lines, None) for lines in later]

@@ -276,7 +276,8 @@ class Run:
         if not any(attempt.state in UNSENT for attempt in attempts):
             return
         if submitter.options.budget is not None:
-            submitter.options.budget.check(self.folder, self.manifest, attempts, notify)
+            paid = [attempt for attempt in attempts if attempt.state != "abandoned"]
+            submitter.options.budget.check(self.folder, self.manifest, paid, notify)
         if submitter.options.preflight:
             where, stager = settled.where, submitter.stager
             locate = partial(locate_bucket, where)
