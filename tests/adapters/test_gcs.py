@@ -141,6 +141,14 @@ def test_a_large_download_that_comes_damaged_is_told_at_its_end(open_store, monk
     assert b"".join(store.read(info)) == DATA
 
 
+def test_who_looks_at_the_beginning_alone_pays_for_no_more(open_store, monkeypatch):
+    monkeypatch.setattr("geminate.adapters.gcs.download._HELD_BYTES", 0)
+    store, _ = open_store(read=["stall-for-0s", "return-403; times=9"])
+    reading = store.read(store.write(URI, pieces()))
+    assert next(reading) == DATA[:MIB]
+    reading.close()
+
+
 def test_a_store_that_stays_away_is_given_up(open_store):
     store, bucket = open_store(
         upload=["return-503; times=99"], query=["return-503; times=99"], read=["return-503; times=99"]

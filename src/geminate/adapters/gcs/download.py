@@ -61,9 +61,10 @@ def _read_held(blob: storage.Blob, info: ObjectInfo) -> list[bytes]:
 
 def _iter_ahead(blob: storage.Blob, info: ObjectInfo, start: int) -> Iterator[bytes]:
     begins = iter(range(start, info.size, RANGE_BYTES))
+    # The first one alone: who only looks at the beginning does not pay for more.
+    for begin in islice(begins, 1):
+        yield _read_range(blob, info, begin)
     if info.size - start <= RANGE_BYTES:
-        for begin in begins:
-            yield _read_range(blob, info, begin)
         return
     threads = ThreadPoolExecutor(_RANGES_AHEAD, "geminate-download")
     try:
