@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install demo check fix local-bigquery test bench docs build clean
+.PHONY: live help install demo check fix local-bigquery test bench docs build clean
 
 help:
 	@echo "make install | demo | check | fix | test | bench | docs | build | clean"
@@ -52,6 +52,11 @@ $(VENV)/.local-bigquery: $(VENV)/.package
 
 test: install local-bigquery
 	$(BIN)/pytest --numprocesses auto
+
+# Four small jobs in a project of your own; what it makes there it removes.
+live: install
+	@test -n "$(PROJECT)" || { echo "make live PROJECT=your-project"; exit 1; }
+	GEMINATE_LIVE=1 GEMINATE_LIVE_PROJECT=$(PROJECT) $(BIN)/pytest tests/live
 
 bench: install
 	@$(BIN)/python -m pip install --quiet --group bench
