@@ -130,3 +130,19 @@ def test_an_error_is_one_json_document_when_asked(geminate):
     assert finished.code == 5
     assert finished.err == ""
     assert finished.document["error"]["exit_code"] == 5
+
+
+def test_an_expression_names_a_column_that_the_prompts_lack(geminate, prompts, tmp_path):
+    finished = geminate("build", prompts, *SPEC, "--where", "wird = 'x'", "--out", "run")
+    assert_told(finished, 2, "--where", "'wird'", "word")
+    assert visible(tmp_path) == []
+
+
+def test_a_text_is_in_a_file_that_is_not_there(geminate, prompts):
+    finished = geminate("build", prompts, *MODEL, "--prompt", "@nowhere.txt", "--out", "run")
+    assert_told(finished, 2, "nowhere.txt: cannot be read: No such file")
+
+
+def test_a_bucket_has_a_name_that_no_bucket_has(geminate):
+    finished = geminate("build", "gs://bk/prompts.csv", *SPEC, "--buckets", ".", "--out", "run")
+    assert_told(finished, 5, "gs://bk", "no bucket", "'bk'")

@@ -54,3 +54,23 @@ def test_what_has_one_right_answer_is_repaired_and_said(geminate, tmp_path):
     assert (tmp_path / "fixed.jsonl").read_text().startswith(GOOD)
     assert geminate("check", "fixed.jsonl").code == 0
     assert geminate("check", "requests.jsonl", "--fix", "fixed.jsonl").code == 5
+
+
+def test_a_file_in_the_way_of_repairs_is_told_without_an_option_that_is_not_there(geminate, tmp_path):
+    (tmp_path / "requests.jsonl").write_text(GOOD)
+    (tmp_path / "fixed.jsonl").write_text("mine")
+    finished = geminate("check", "requests.jsonl", "--fix", "fixed.jsonl")
+    assert (finished.code, "--overwrite" in finished.err) == (5, False)
+    assert "fixed.jsonl: exists already" in finished.err
+    assert (tmp_path / "fixed.jsonl").read_text() == "mine"
+
+
+@pytest.mark.parametrize("command", ["check", "join", "estimate"])
+def test_what_only_jobs_need_is_taken_and_not_offered(geminate, tmp_path, command):
+    (tmp_path / "requests.jsonl").write_text(GOOD)
+    offered = geminate(command, "--help").out
+    assert "--endpoint" in offered
+    assert "--emulate" not in offered
+    assert "--location" not in offered
+    if command == "check":
+        assert geminate(command, "requests.jsonl", "--emulate", "--location", "us-central1").code == 0

@@ -93,3 +93,12 @@ def test_what_cannot_be_estimated_is_said_in_a_sentence(geminate, arguments, cod
     assert finished.code == code
     assert words in finished.err
     assert "Traceback" not in finished.err
+
+
+def test_media_are_counted_in_words(geminate, tmp_path):
+    (tmp_path / "p.csv").write_text("key,file\na,gs://bucket/a.png\nb,gs://bucket/b.png\nc,gs://bucket/c.pdf\n")
+    model = ("--model", "gemini-2.5-flash", "--prompt", "What is it?", "--media-column", "file")
+    said = geminate("estimate", "p.csv", *model).err
+    assert "2 images" in said
+    assert "1 document" in said
+    assert "media of unknown length: 1;" in said

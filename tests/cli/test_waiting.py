@@ -143,7 +143,7 @@ def test_an_interrupted_wait_leaves_the_jobs_and_says_how_to_cancel(geminate, pr
     assert [job["state"] for job in jobs_of(tmp_path)] == ["JOB_STATE_RUNNING"]
 
 
-HOOK = "cat >> told.jsonl; echo >> told.jsonl"
+HOOK = "cat >> told.jsonl"
 
 
 def told(tmp_path):
@@ -166,6 +166,7 @@ def test_a_command_is_run_once_when_all_jobs_have_ended(geminate, prompts, tmp_p
     command = ("run", prompts, *SPEC, "--emulate", "-o", "rows.jsonl", "--on-done", HOOK)
     finished = geminate(*command, "--json")
     assert told(tmp_path) == [finished.document]
+    assert (tmp_path / "told.jsonl").read_text().endswith("}\n")
     assert finished.document["outcomes"] == {"ok": 3}
     assert geminate(*command).code == 0
     assert geminate("wait", "rows.jsonl.run", "--on-done", HOOK).code == 0
@@ -198,3 +199,28 @@ def test_a_command_may_use_the_run_and_waits_for_the_last_job(geminate, prompts,
 def test_a_command_that_nobody_would_run_is_refused(geminate, prompts):
     finished = geminate("run", prompts, *SPEC, "--emulate", "-o", "rows.jsonl", "--detach", "--on-done", "true")
     assert finished.code == 2
+
+
+@pytest.mark.parametrize("command", [("wait",), ("cancel",), ("retry",), ("collect", "-o", "rows.jsonl")])
+def test_a_run_that_has_no_job_is_to_be_submitted_first(geminate, prompts, command):
+    geminate("build", prompts, *SPEC, "--out", "words.run")
+    assert "again" not in geminate("status", "words.run").err
+    name, *options = command
+    finished = geminate(name, "words.run", *options)
+    assert finished.code == 2
+    assert "run geminate submit with --staging" in finished.err
+
+
+def test_an_output_in_the_way_of_a_cancellation_may_be_replaced(geminate, prompts, emulate, tmp_path):
+    geminate("build", prompts, *SPEC, "--out", "words.run")
+    geminate("submit", "words.run", *emulate(row_latency_s=60))
+    (tmp_path / "rows.jsonl").write_text("mine")
+    assert "--overwrite" in geminate("cancel", "words.run", "-o", "rows.jsonl").err
+    assert geminate("cancel", "words.run", "-o", "rows.jsonl", "--overwrite").code == 3
+    assert len((tmp_path / "rows.jsonl").read_text().splitlines()) == 3
+
+
+def test_a_retry_says_how_its_rows_come(geminate, prompts, emulate):
+    options = emulate(faults={"rows": [{"status": "RESOURCE_EXHAUSTED", "keys": "a"}]})
+    geminate("run", prompts, *SPEC, *options, "-o", "rows.jsonl")
+    assert "geminate wait rows.jsonl.run" in geminate("retry", "rows.jsonl.run").err

@@ -33,7 +33,7 @@ def real_options(command):
     return {
         spelling
         for option in command.params
-        if isinstance(option, click.Option)
+        if isinstance(option, click.Option) and not option.hidden
         for spelling in option.opts
         if spelling not in {"-h", "--help"}
     }

@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from geminate.emulator import Emulator, EmulatorOptions
-from geminate.errors import GeminateError, UsageError
+from geminate.errors import UsageError
 
 from .conftest import prompt
 
@@ -46,7 +46,7 @@ def test_it_can_be_started_again(tmp_path):
 def test_a_taken_port_leaves_the_folder_free(tmp_path):
     with Emulator(tmp_path / "a") as first:
         port = int(first.url.rpartition(":")[2])
-        with pytest.raises(GeminateError, match=f"port {port} cannot be had"):
+        with pytest.raises(UsageError, match=f"port {port} cannot be had.*--port"):
             Emulator(tmp_path / "b", EmulatorOptions(port=port)).start()
     with Emulator(tmp_path / "b", EmulatorOptions(port=port)) as second:
         assert second.url == f"http://127.0.0.1:{port}"

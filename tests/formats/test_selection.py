@@ -29,14 +29,14 @@ def test_rows_for_which_the_expression_is_true_are_kept(expression, expected):
 @pytest.mark.parametrize(
     "expression, reason",
     [
-        ("a >", "where: "),
+        ("a >", "--where "),
         ("b = 1", "no column 'b'; the columns are a, Len, s"),
         ("a", "not a condition"),
         ("a > avg(a)", "not a condition on one row"),
         ("count(*) > 1", "not a condition on one row"),
         ("sum(a) over (partition by s) = 1", "not a condition on one row"),
-        ("a = 'x' and", "where: "),
-        ("a like 'x'", "where: "),
+        ("a = 'x' and", "--where "),
+        ("a like 'x'", "--where "),
     ],
 )
 def test_other_expressions_are_refused(expression, reason):

@@ -135,3 +135,9 @@ def test_a_real_bucket_passes_and_its_place_is_known(real):
     run.submit(gm.Target(where, "gs://bucket/preflight"), said.append)
     notices = [progress.notice for progress in said if progress.notice]
     assert [notice.partition(" is not known")[0] for notice in notices] == ["warning: gemini-3.5-flash"]
+
+
+def test_a_bucket_that_is_not_there_is_named_itself(check, outside):
+    store = Refusing(outside.store, "write", InputError("no such bucket or object", where=PROBE, remedy="x"))
+    with pytest.raises(InputError, match=r"^gs://bucket/x: no such bucket"):
+        check(store=store)

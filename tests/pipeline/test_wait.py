@@ -100,3 +100,17 @@ def test_a_cancellation_that_is_refused_is_told(ledger, jobs, clock):
     jobs.cancel = lambda _: (_ for _ in ()).throw(InputError("not today"))
     with pytest.raises(InputError, match="not today"):
         cancel_jobs(ledger, jobs, clock)
+
+
+def test_a_short_wait_is_silent(ledger, jobs, clock):
+    seen = []
+    wait_for_jobs(ledger, Ending(jobs, 3), clock, POLL, seen.append)
+    assert not any(progress.notice for progress in seen)
+
+
+def test_what_is_waited_for_is_told_once_after_a_minute(ledger, jobs, clock):
+    seen = []
+    wait_for_jobs(ledger, Ending(jobs, 40), clock, POLL, seen.append)
+    assert [progress.notice for progress in seen if progress.notice] == [
+        "waiting for 2 of 2 jobs; geminate status shows them at any time"
+    ]

@@ -62,13 +62,16 @@ def build(prompts: tuple[str, ...], out: str, run_path: Path | None, **options: 
         from geminate.pipeline.target import check_staging
 
         check_staging(target)
+    uris: list[str] = []
     with TerminalProgress() as notify:
         manifest = build_run(take_prompts(prompts, where, options), spec, run_path, chosen, notify)
         if target:
             from geminate.pipeline.runs import Run
 
-            Run.open(run_path).stage(target, notify)
-    return _report(run_path, manifest)
+            run = Run.open(run_path)
+            run.stage(target, notify)
+            uris = [status.attempt.input_uri for status in run.status(refresh=False).attempts]
+    return _report(run_path, manifest, uris)
 
 
 def _target(where: Where | None, out: str) -> Target:
@@ -108,10 +111,12 @@ def _media_sentence(media: MediaRecord) -> str:
     return f"media: {said or 'none'}"
 
 
-def _report(run_path: Path, manifest: Manifest) -> Report:
+def _report(run_path: Path, manifest: Manifest, uris: list[str]) -> Report:
     import msgspec
 
     shards = [{"name": s.name, "rows": s.rows, "size_bytes": s.size_bytes, "sha256": s.sha256} for s in manifest.shards]
+    for shard, uri in zip(shards, uris, strict=False):
+        shard["uri"] = uri
     document = {
         "run": str(run_path),
         "prompts": manifest.prompts.count,
@@ -122,4 +127,8 @@ def _report(run_path: Path, manifest: Manifest) -> Report:
     }
     if manifest.media:
         document["media"] = msgspec.structs.asdict(manifest.media)
-    return Report(document, built_sentences(run_path, manifest), EXIT_SOME_NOT_OK if manifest.prompts.rejected else 0)
+    sentences = built_sentences(run_path, manifest)
+    if uris:
+        more = f", and {len(uris) - 1:,} more" if len(uris) > 1 else ""
+        sentences.insert(1, f"request lines: {uris[0]}{more}")
+    return Report(document, sentences, EXIT_SOME_NOT_OK if manifest.prompts.rejected else 0)

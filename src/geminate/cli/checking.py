@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from geminate.cli.options import json_option, run_argument, take_stores, where_options
+from geminate.cli.options import json_option, run_argument, store_options, take_stores
 from geminate.cli.report import EXIT_INVALID, Report, TerminalProgress, counted
 
 if TYPE_CHECKING:
@@ -30,12 +30,13 @@ _SHOWN = 50
 )
 @click.option("--advice", is_flag=True, help="Report what harms no job too, such as deprecated fields.")
 @click.option("--for-bigquery", is_flag=True, help="Leave out the rules that hold for Cloud Storage input only.")
-@where_options
+@store_options
 @json_option
 def check(requests: tuple[str, ...], key: str | None, fix: Path | None, advice: bool, **options: Any) -> Report:  # noqa: FBT001 click passes by name
-    """Lint request lines of any origin: the service's schema, the importer's rules, the limits.
+    """Lint request lines of any origin.
 
-    With --json each violation is one line of JSON.
+    They are held against the service's schema, the importer's rules and the limits. With --json each violation is
+    one line of JSON.
     """
     import msgspec
 
@@ -70,7 +71,7 @@ def check(requests: tuple[str, ...], key: str | None, fix: Path | None, advice: 
 @run_argument
 @json_option
 def verify(run_path: Path, **options: Any) -> Report:
-    """Read again all that RUN wrote, and compare it with what was written."""
+    """Compare RUN's files with what was written."""
     from geminate.pipeline.folder import RunFolder
     from geminate.pipeline.verify import iter_damages
 

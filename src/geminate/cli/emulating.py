@@ -30,10 +30,10 @@ from geminate.cli.report import Report
 @click.option("--bigquery-endpoint", metavar="URL", help="The BigQuery server that jobs use instead of its own tables.")
 @click.option("--faults", metavar="FILE", help="A fault script (YAML or JSON).")
 def emulate(folder: Path, port: int, **options: Any) -> Report:
-    """Serve the Vertex AI emulator on 127.0.0.1, in the foreground.
+    """Serve the Vertex AI emulator on 127.0.0.1.
 
-    It is no model: answers are made up, and nothing is paid. A gs:// URI is a file below DIR/buckets.
-    Objects and BigQuery's tables are served too, to clients with STORAGE_EMULATOR_HOST or
+    It runs in the foreground. It is no model: answers are made up, and nothing is paid. A gs:// URI is a file below
+    DIR/buckets. Objects and BigQuery's tables are served too, to clients with STORAGE_EMULATOR_HOST or
     BIGQUERY_EMULATOR_HOST set to its URL.
     """
     from geminate.emulator import EmulatorOptions, serve

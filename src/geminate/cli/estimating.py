@@ -13,9 +13,9 @@ from geminate.cli.options import (
     prompt_options,
     read_spec,
     spec_options,
+    store_options,
     take_prompts,
     take_where,
-    where_options,
 )
 from geminate.cli.report import Report, TerminalProgress, counted
 from geminate.errors import UsageError
@@ -33,10 +33,10 @@ _SPEC_OPTIONS = ("spec_path", "model", "prompt", "system", "answer_schema", "med
 @media_options
 @prompt_options
 @history_option
-@where_options
+@store_options
 @json_option
 def estimate(run_or_prompts: tuple[str, ...], history: str | None, **options: Any) -> Report:
-    """Reckon requests, tokens and cost before anything is sent, as ranges."""
+    """Reckon requests, tokens and cost. They are ranges; nothing is sent."""
     from geminate.pipeline.folder import is_run
 
     with TerminalProgress() as notify:
@@ -89,7 +89,7 @@ def estimate_sentences(found: Estimate) -> list[str]:
     from geminate.stages.estimates import format_usd
 
     rejected = f"; {counted(found.rejected, 'prompt')} rejected" if found.rejected else ""
-    media = "".join(f", {count:,} {kind}" for kind, count in found.media.items())
+    media = "".join(f", {counted(count, kind)}" for kind, count in found.media.items())
     sentences = [
         f"{counted(found.requests, 'request')} to {found.model}{media}{rejected}",
         f"input   {_tokens(found.input_tokens)}",

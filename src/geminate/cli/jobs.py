@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @where_options
 @json_option
 def submit(run_path: Path, *, dry_run: bool, **options: Any) -> Report:
-    """Make one job for each shard of RUN; a shard's attempt is paid for once, however often this is called."""
+    """Make one job for each shard of RUN. A shard's attempt is paid for once, however often this is called."""
     from geminate.pipeline.runs import Run
 
     run, target, how = Run.open(run_path), take_target(options), take_submit_options(options)
@@ -82,7 +82,7 @@ def drafts_report(run: Run, target: Target | None, options: SubmitOptions) -> Re
 @on_doubt_option
 @json_option
 def retry(run_path: Path, max_attempts: int, max_running: int | None, on_doubt: str, **options: Any) -> Report:
-    """Submit a new attempt of the prompts of RUN that did not succeed and may; then wait and collect again."""
+    """Submit again the prompts of RUN that may succeed yet. Then wait and collect again."""
     from geminate.pipeline.runs import Run
     from geminate.pipeline.submit import SubmitOptions
 
@@ -100,7 +100,10 @@ def retry(run_path: Path, max_attempts: int, max_running: int | None, on_doubt: 
         "left": dict(planned.left),
     }
     left_to_submit = run.status(refresh=False).left_to_submit
-    return Report(document, _retry_sentences(planned, changes) + left_sentences(run_path, left_to_submit))
+    sentences = _retry_sentences(planned, changes) + left_sentences(run_path, left_to_submit)
+    if planned.rows:
+        sentences.append(f"then geminate wait {run_path}, and geminate collect into another output")
+    return Report(document, sentences)
 
 
 def _retry_sentences(planned: Planned, changes: Changes) -> list[str]:

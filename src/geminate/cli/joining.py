@@ -15,10 +15,10 @@ from geminate.cli.options import (
     read_answer_spec,
     run_argument,
     spec_options,
+    store_options,
     take_content,
     take_prompt_options,
     take_stores,
-    where_options,
 )
 from geminate.cli.report import EXIT_SOME_NOT_OK, Report, TerminalProgress
 
@@ -37,7 +37,7 @@ _STRAYS = {
 @output_options
 @json_option
 def collect(run_path: Path, out: str, prefix: str, keep_response: bool, **options: Any) -> Report:  # noqa: FBT001 click passes by name
-    """Join the predictions of RUN to its prompts: one row for each, in input order."""
+    """Join the predictions of RUN to its prompts. Each has one row, in input order."""
     from geminate.pipeline.collect import CollectOptions
     from geminate.pipeline.runs import Run
 
@@ -63,12 +63,12 @@ def collect(run_path: Path, out: str, prefix: str, keep_response: bool, **option
 @spec_options
 @prompt_options
 @output_options
-@where_options
+@store_options
 @json_option
 def join(
     inputs: tuple[str, ...], predictions: tuple[str, ...], more: tuple[str, ...], out: str, **options: Any
 ) -> Report:
-    """Join predictions of any origin to their prompts, no run needed; without --inputs, the predictions alone."""
+    """Join predictions of any origin, no run needed. Without --inputs: the predictions alone."""
     from geminate.pipeline.datasets import is_table
     from geminate.pipeline.join import JoinSettings, open_alone, open_join
     from geminate.pipeline.output_tables import check_output, write_joined_table
@@ -113,7 +113,8 @@ def joined_document(joined: Joined) -> dict[str, Any]:
 def joined_sentences(joined: Joined) -> list[str]:
     """What a person is told of an output."""
     others = {name: count for name, count in joined.outcomes.items() if name != "ok"}
-    sentences = [f"{joined.outcomes.get('ok', 0):,} of {joined.rows:,} prompts ok: {joined.out}"]
+    out = "stdout" if joined.out == "-" else joined.out
+    sentences = [f"{joined.outcomes.get('ok', 0):,} of {joined.rows:,} prompts ok: {out}"]
     sentences += [f"{count:>9,}  {name}" for name, count in sorted(others.items())]
     sentences += [f"{getattr(joined, name):>9,}  {text}" for name, text in _STRAYS.items() if getattr(joined, name)]
     if joined.orphans and not joined.used:

@@ -37,17 +37,31 @@ spec_options = together(
     click.option("--answer-schema", metavar="FILE", help="JSON Schema of the answer."),
 )
 
-where_options = together(
-    click.option("--project", metavar="P", help="The Google Cloud project; by default the credentials' own."),
-    click.option("--location", metavar="L", help="The location of the jobs.  [default: global]"),
-    click.option("--emulate", is_flag=True, help="Rehearse: an embedded emulator answers, and nothing is paid."),
-    click.option("--answerer", metavar="MODULE:FUNCTION", help="With --emulate: what answers instead."),
-    click.option("--endpoint", metavar="URL", help="Another service, such as a running geminate emulate."),
-    click.option("--buckets", "buckets_path", metavar="DIR", help="A folder that stands in for Cloud Storage."),
-    click.option(
-        "--impersonate-service-account", "impersonate", metavar="EMAIL", help="Make all calls as this service account."
-    ),
-)
+
+def _where_options(*, make_jobs: bool) -> Callable[[Command], Command]:
+    """Where things are; what only matters to jobs is taken by commands that make none, and not shown."""
+    emulate = "Rehearse: an embedded emulator answers, and nothing is paid."
+    hidden = not make_jobs
+    return together(
+        click.option("--project", metavar="P", help="The Google Cloud project; by default the credentials' own."),
+        click.option("--location", metavar="L", hidden=hidden, help="The location of the jobs.  [default: global]"),
+        click.option("--emulate", is_flag=True, hidden=hidden, help=emulate),
+        click.option(
+            "--answerer", metavar="MODULE:FUNCTION", hidden=hidden, help="With --emulate: what answers instead."
+        ),
+        click.option("--endpoint", metavar="URL", help="Another service, such as a running geminate emulate."),
+        click.option("--buckets", "buckets_path", metavar="DIR", help="A folder that stands in for Cloud Storage."),
+        click.option(
+            "--impersonate-service-account",
+            "impersonate",
+            metavar="EMAIL",
+            help="Make all calls as this service account.",
+        ),
+    )
+
+
+where_options = _where_options(make_jobs=True)
+store_options = _where_options(make_jobs=False)
 
 media_options = together(
     click.option(
@@ -97,6 +111,7 @@ history_option = click.option(
 )
 
 
+overwrite_option = click.option("--overwrite", is_flag=True, help="Replace an output that exists.")
 output_options = together(
     click.option(
         "-o",
@@ -106,7 +121,7 @@ output_options = together(
         help="The joined rows: .parquet .jsonl .csv .arrow, bq://P.D.T, or -.",
     ),
     click.option("--output-format", metavar="FORMAT", help="OUT's format, where its name does not tell."),
-    click.option("--overwrite", is_flag=True, help="Replace an output that exists."),
+    overwrite_option,
     click.option("--raw-cells", is_flag=True, help="Leave CSV cells that a spreadsheet would run as they are."),
     click.option("--prefix", default="gemini_", show_default=True, metavar="P", help="What added columns begin with."),
     click.option("--keep-response", is_flag=True, help="Add the raw response as a column."),
@@ -228,7 +243,7 @@ def read_text(text: str) -> str:
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot be read ({error})", where=str(path)) from error
+        raise UsageError(f"cannot be read: {getattr(error, 'strerror', error)}", where=str(path)) from error
 
 
 def take_build_options(options: dict[str, Any], where: Where | None) -> BuildOptions:

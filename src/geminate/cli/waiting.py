@@ -12,7 +12,7 @@ import click
 from geminate.cli.job_options import on_done_option
 from geminate.cli.jobs import job_document, jobs_report, left_sentences
 from geminate.cli.joining import joined_document, joined_sentences
-from geminate.cli.options import json_option, run_argument
+from geminate.cli.options import json_option, overwrite_option, run_argument
 from geminate.cli.report import (
     EXIT_JOB_FAILED,
     EXIT_SOME_NOT_OK,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @run_argument
 @json_option
 def status(run_path: Path, **options: Any) -> Report:
-    """Show the jobs of RUN as the service sees them now, or as it last did."""
+    """Show the jobs of RUN. They are as the service sees them now, or as it last did."""
     from geminate.pipeline.runs import Run
 
     del options
@@ -72,22 +72,24 @@ def wait(run_path: Path, on_done: str | None, **options: Any) -> Report:
 @click.command()
 @run_argument
 @click.option("-o", "--out", metavar="OUT", help="Then collect what was finished: .parquet .jsonl .csv .arrow, or -.")
+@overwrite_option
 @json_option
-def cancel(run_path: Path, out: str | None, **options: Any) -> Report:
-    """Ask the service to end the jobs of RUN, and wait until it has. What they have finished is billed."""
+def cancel(run_path: Path, out: str | None, *, overwrite: bool, **options: Any) -> Report:
+    """End the jobs of RUN. It asks the service, and waits until it has; what they have finished is billed."""
+    from geminate.pipeline.collect import CollectOptions
     from geminate.pipeline.outputs import OutputOptions
     from geminate.pipeline.progress import Progress
     from geminate.pipeline.runs import Run
 
     del options
-    run = Run.open(run_path)
+    run, output = Run.open(run_path), OutputOptions(overwrite)
     if out is not None:
-        OutputOptions().check(out)
+        output.check(out)
     with leaving_jobs(run_path), TerminalProgress() as notify:
         cancelled = run.cancel()
         notify(Progress("cancel", 0, None, "jobs", notice=f"asked {counted(cancelled.asked, 'job')} to end"))
         jobs = run.wait(notify)
-        joined = run.collect(out, notify=notify) if out is not None else None
+        joined = run.collect(out, CollectOptions(output=output), notify) if out is not None else None
     report = jobs_report(run, jobs)
     document = {"cancelled": cancelled.asked, "abandoned": cancelled.abandoned, **(report.document or {})}
     sentences = [*report.sentences, _closing_sentence(jobs)]

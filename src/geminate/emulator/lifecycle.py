@@ -23,7 +23,7 @@ from geminate.emulator.storage import StorageServer
 from geminate.emulator.tables import PATHS, TableApi
 from geminate.emulator.work import Shop
 from geminate.emulator.worker import Worker
-from geminate.errors import GeminateError, UsageError
+from geminate.errors import UsageError
 
 
 class Emulator:
@@ -74,8 +74,7 @@ class Emulator:
         """Nothing; calls are answered, and unfinished jobs are under way.
 
         Raises:
-            GeminateError: The port cannot be had.
-            UsageError: Another emulator serves the folder, or this one is started.
+            UsageError: The port cannot be had, another emulator serves the folder, or this one is started.
         """
         if self._server is not None:
             raise UsageError("the emulator is started already")
@@ -111,7 +110,8 @@ class Emulator:
                     dict.fromkeys(PATHS, tables.answer),
                 )
             except OSError as error:
-                raise GeminateError(f"port {self._options.port} cannot be had: {error.strerror}") from error
+                what = f"port {self._options.port} cannot be had: {error.strerror}"
+                raise UsageError(what, remedy="name another with --port, or 0 for a free one") from error
             self._server.storage = StorageServer(self.buckets, self._folder / "storage", self._faults)
             self._server.start()
             held.callback(self._server.stop)

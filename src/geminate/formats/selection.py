@@ -33,14 +33,14 @@ def compile_where(expression: str, schema: pa.Schema) -> Mask:
         missing = [name for name in names if name not in schema.names]
         if missing:
             remedy = f"the columns are {', '.join(schema.names)}"
-            raise UsageError(f"where: no column {missing[0]!r}", where=repr(expression), remedy=remedy)
+            raise UsageError(f"no column {missing[0]!r}", where=f"--where {expression!r}", remedy=remedy)
         found = pl.DataFrame(schema.empty_table().select(names)).select(condition).dtypes
     except (pl.exceptions.PolarsError, pa.ArrowException) as error:
         reason = str(error).partition("\n")[0]
-        raise UsageError(f"where: {reason}", where=repr(expression)) from error
+        raise UsageError(f"{reason}", where=f"--where {expression!r}") from error
     if found != [pl.Boolean] or _OTHER_ROWS.search(condition.meta.serialize(format="json")):
         remedy = "give a condition on a row's own columns, such as a > 1"
-        raise UsageError("where: not a condition on one row", where=repr(expression), remedy=remedy)
+        raise UsageError("not a condition on one row", where=f"--where {expression!r}", remedy=remedy)
 
     def mask(record_batch: pa.RecordBatch) -> np.ndarray:
         frame = pl.DataFrame(record_batch.select(names)).select(condition)

@@ -124,7 +124,7 @@ def build_run(
             prompts=PromptsRecord(builder.rows, builder.rejected, prompts.selection, sources, builder.followers),
             key=key.name,
             key_generated=key.generated,
-            notes=(*notes_on(spec, for_table=options.for_table), *media.notes),
+            notes=(*notes_on(spec, builder.rows, for_table=options.for_table), *media.notes),
             shards=tuple(files.shards),
             files=(spec_file, violations_file, *_write_objects(folder, media), *builder.side_files, *files.files),
             media=media.record,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from geminate.errors import InputError, UsageError
+from geminate.errors import InputError, TargetError, UsageError
 from geminate.formats.atomic import open_atomic
 from geminate.formats.line_files import PIECE_BYTES, LineFile, find_line_files
 from geminate.pipeline.checked_tables import open_request_table
@@ -87,6 +87,8 @@ def fix_requests(files: list[LineFile], out: Path, *, overwrite: bool = False) -
         InputError: A line is too long to be kept whole.
         TargetError: ``out`` exists.
     """
+    if out.exists() and not overwrite:
+        raise TargetError("exists already", where=str(out), remedy="remove it, or name another")
     with open_atomic(out, overwrite=overwrite) as fixed_file:
         for file in files:
             for block in iter_line_blocks(file.iter_pieces()):

@@ -25,7 +25,7 @@ def run_on_done(run_path: Path, command: str, document: dict[str, Any]) -> str |
         done = ledger.facts().get(_FACT, [])
     if any(attempt.state not in OVER for attempt in attempts) or [command, len(attempts)] in done:
         return None
-    text = json.dumps(document, ensure_ascii=False)
+    text = json.dumps(document, ensure_ascii=False) + "\n"
     finished = subprocess.run(  # noqa: S602 the command is the user's own, and may be a pipeline
         command, shell=True, input=text.encode(), stdout=sys.stderr.fileno(), check=False
     )

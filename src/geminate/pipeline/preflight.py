@@ -110,6 +110,8 @@ class Preflight:
                 if found is None:
                     raise
                 info = found
+            except InputError as error:
+                raise InputError(error.what, where=place, remedy="make the bucket first, or name another") from error
             if b"".join(self.store.read(info)) != _PROBE:
                 raise InputError("something else is where the preflight writes", where=uri, remedy="remove it")
         warnings = []

@@ -81,6 +81,11 @@ def read_target(ledger: Ledger, wanted: Target | None) -> Target:
         UsageError: Nothing says where, or no staging place is named.
     """
     settled = ledger.facts().get(_FACT)
+    if settled is None and wanted is None:
+        raise UsageError(
+            "the run has not been submitted",
+            remedy="run geminate submit with --staging gs://bucket/prefix or bq://project.dataset, or with --emulate",
+        )
     if settled is None:
         return complete_target(wanted)
     before = _decode(settled)
@@ -114,7 +119,7 @@ def complete_target(wanted: Target | None) -> Target:
     """
     if wanted is None or (wanted.staging_uri is None and not wanted.where.emulate):
         raise UsageError(
-            "the run has not been submitted, and nothing says where its lines and predictions should lie",
+            "nothing says where request lines and predictions should lie",
             remedy="give --staging gs://bucket/prefix or bq://project.dataset, or rehearse with --emulate",
         )
     target = replace(wanted, staging_uri=wanted.staging_uri or EMULATED_STAGING_URI)

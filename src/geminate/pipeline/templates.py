@@ -56,11 +56,12 @@ def compile_spec(spec: Spec, schema: pa.Schema, *, for_table: bool = False) -> R
     return encoder
 
 
-def notes_on(spec: Spec, *, for_table: bool = False) -> tuple[str, ...]:
-    """What its author should know, a sentence each: what of the answer schema the model is not told, and why."""
+def notes_on(spec: Spec, rows: int, *, for_table: bool = False) -> tuple[str, ...]:
+    """What its author should know, a sentence each: of the model, of so many equal requests, of the answer schema."""
     answer, warning = read_answer(spec), model_warning(spec.model)
+    same = "the spec has no slot: every prompt sends the same request" if rows > 1 and not spec.columns else None
     notes = [f"answer schema: {note}" for note in (answer.convert(for_table=for_table).notes if answer else ())]
-    return (warning, *notes) if warning else tuple(notes)
+    return (*filter(None, (warning, same)), *notes)
 
 
 class LineGuard:

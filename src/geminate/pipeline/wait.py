@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from geminate.errors import InputError, TransientError
@@ -14,6 +14,7 @@ from geminate.ports import Clock, JobService
 from geminate.wire.jobs import CANCELLING_STATE, Job, decode_job
 
 _MAX_SILENT_ROUNDS = 20
+_TELL_AFTER_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +72,12 @@ def wait_for_jobs(
     """The jobs of the run, all but ``options.unfinished`` of them in a final state.
 
     There is no time limit: the service itself ends a job. Ending this early leaves the jobs as they are. A service that
-    asks to be left alone for a while is.
+    asks to be left alone for a while is. After a minute a notice says once what is waited for.
 
     Raises:
         TransientError: The service did not answer over many rounds.
     """
+    tell_at = clock.now() + _TELL_AFTER_S
     ceiling_s = options.first_interval_s
     silent_rounds = 0
     while True:
@@ -89,9 +91,15 @@ def wait_for_jobs(
             if silent_rounds == _MAX_SILENT_ROUNDS:
                 raise
         else:
-            notify(_progress(attempts))
-            if sum(attempt.state == "committed" for attempt in attempts) <= options.unfinished:
+            progress, unfinished = _progress(attempts), sum(attempt.state == "committed" for attempt in attempts)
+            if unfinished <= options.unfinished:
+                notify(progress)
                 return [job_of(attempt) for attempt in attempts if attempt.job_name]
+            if clock.now() >= tell_at:
+                tell_at = float("inf")
+                notice = f"waiting for {unfinished:,} of {len(attempts):,} jobs; geminate status shows them at any time"
+                progress = replace(progress, notice=notice)
+            notify(progress)
         pause(clock, ceiling_s, silence)
         ceiling_s = min(ceiling_s * 2, options.max_interval_s)
 

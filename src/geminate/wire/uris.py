@@ -35,8 +35,11 @@ def split_gs_uri(uri: str) -> tuple[str, str]:
         InputError: It is not ``gs://bucket/name``.
     """
     bucket, _, name = uri.removeprefix(GS_SCHEME).partition("/")
-    if not uri.startswith(GS_SCHEME) or not _BUCKET.fullmatch(bucket):
+    if not uri.startswith(GS_SCHEME):
         raise InputError("not a Cloud Storage URI", where=uri, remedy="write it as gs://bucket/name")
+    if not _BUCKET.fullmatch(bucket):
+        remedy = "write gs://bucket/name; a bucket's name has 3 to 222 of a-z 0-9 . _ -"
+        raise InputError(f"no bucket is called {bucket!r}", where=uri, remedy=remedy)
     return bucket, name
 
 

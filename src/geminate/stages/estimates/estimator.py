@@ -128,4 +128,4 @@ class Estimator:
                 )
             lengthy = sum(count for kind, count in totals.media.items() if kind != "image")
             if lengthy:
-                yield f"{lengthy:,} media are of unknown length, so the range is wide; give --history"
+                yield f"media of unknown length: {lengthy:,}; the range is wide, give --history"
