@@ -127,7 +127,7 @@ class TableStore(Protocol):
     ) -> TableInfo:
         """The new table of these lines of JSON, whole or not at all; one with rows is a ``TargetError``.
 
-        Loading again with the same ``load_id`` loads nothing twice: the end of the first load is the end of both.
+        Loading again with the same ``load_id`` loads nothing twice; after a load that failed it loads anew.
         """
         ...
 

@@ -115,6 +115,14 @@ def test_a_bad_line_leaves_no_table(tables, dataset):
     assert tables.stat(f"{dataset}.t") is None
 
 
+def test_a_load_that_failed_is_made_again_with_the_same_id(tables, dataset):
+    load_id = new_id()
+    for _ in range(2):
+        with pytest.raises(InputError, match="BigQuery refuses"):
+            tables.load(f"{dataset}.t", COLUMNS, lambda: [b"{broken\n"], load_id)
+    assert tables.load(f"{dataset}.t", COLUMNS, lines({"key": "a", "request": {}}), load_id).rows == 1
+
+
 def test_many_lines_go_through_in_portions(tables, dataset):
     given = [{"key": f"k{number:05}", "request": {"text": "x" * 1000}} for number in range(6000)]
     info = tables.load(f"{dataset}.t", COLUMNS, lines(*given), new_id())

@@ -86,8 +86,8 @@ class BigQueryTables:
     ) -> TableInfo:
         """The new table, by one load job whose id follows from ``load_id``.
 
-        Where a job of that id is there already, its end counts. Only after one that met a passing fault is another
-        made, and into a table with rows none of them writes.
+        Where a job of that id is there already, its success counts. One that failed wrote nothing, and another is made:
+        at once after a passing fault, else when this is called again. Into a table with rows none of them writes.
         """
         location = self.locate(uri)
         settings = bigquery.LoadJobConfig(
@@ -95,14 +95,18 @@ class BigQueryTables:
             schema=[bigquery.SchemaField(column.name, column.kind, column.mode) for column in columns],
             write_disposition=bigquery.WriteDisposition.WRITE_EMPTY,
         )
-        for number in range(1, _MAX_LOADS + 1):
+        number = made = 0
+        while made < _MAX_LOADS:
+            number += 1
             job_id = f"{load_id}-{number}"
             with _errors_about(uri):
-                job = self._find_job(job_id, location) or self._insert_load(uri, lines, job_id, settings, location)
+                found = self._find_job(job_id, location)
+                job = found or self._insert_load(uri, lines, job_id, settings, location)
                 _await(job)
             if job.error_result is None:
                 return self._loaded(uri, job)
-            if job.error_result.get("reason") not in _PASSING:
+            made += found is None
+            if found is None and job.error_result.get("reason") not in _PASSING:
                 raise _error(uri, job.error_result.get("reason", ""), 0, job.error_result.get("message", ""))
         raise TransientError(f"{_MAX_LOADS} load jobs met faults of BigQuery", where=uri, remedy="try again later")
 
@@ -176,7 +180,9 @@ class BigQueryTables:
         info = self.stat(uri)
         if info is None or info.rows != job.output_rows:
             raise TargetError(
-                "the table was loaded, and is gone or has other rows now", where=uri, remedy="build the run again"
+                "the table was loaded, and is gone or has other rows now",
+                where=uri,
+                remedy="restore it, or name another where it is an output",
             )
         return info
 

@@ -22,7 +22,6 @@ _RANGES_AHEAD = 4
 _HELD_BYTES = RANGE_BYTES * _RANGES_AHEAD
 """An object of at most this length is compared with its checksum before the first byte is handed out."""
 _MAX_READS = 3
-_CHECKED_BYTES = 1024 * 1024
 
 
 def iter_ranges(blob: storage.Blob, info: ObjectInfo, start: int) -> Iterator[bytes]:
