@@ -254,7 +254,9 @@ def _errors_about(uri: str) -> Iterator[None]:
     try:
         yield
     except api.GoogleAPICallError as error:
-        raise _error(uri, _reason(error), int(error.code or 0), error.message) from error
+        details = _details(error)
+        message = str(details.get("message") or error.message)
+        raise _error(uri, str(details.get("reason", "")), int(error.code or 0), message) from error
     except auth.DefaultCredentialsError as error:
         raise _error(uri, "accessDenied", 0, "") from error
     except (api.RetryError, auth.TransportError, requests.exceptions.RequestException) as error:
@@ -263,20 +265,20 @@ def _errors_about(uri: str) -> Iterator[None]:
 
 def _is_passing(error: Any) -> bool:
     if isinstance(error, api.GoogleAPICallError):
-        return _reason(error) in _PASSING or int(error.code or 0) in {429, 500, 502, 503, 504}
+        return _details(error).get("reason") in _PASSING or int(error.code or 0) in {429, 500, 502, 503, 504}
     return isinstance(error, auth.TransportError | requests.exceptions.ConnectionError | requests.exceptions.Timeout)
 
 
-def _reason(error: Any) -> str:
+def _details(error: Any) -> dict[str, Any]:
     details = error.errors[0] if error.errors else {}
-    return str(details.get("reason", "")) if isinstance(details, dict) else ""
+    return details if isinstance(details, dict) else {}
 
 
 _RETRY = Retry(timeout=_TIMEOUT_S, predicate=_is_passing)
 
 
 def _error(uri: str, reason: str, code: int, message: str) -> GeminateError:
-    if reason in _PASSING or code >= 500 or code in {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}:
+    if reason in _PASSING or _is_passing_code(code):
         return TransientError(f"BigQuery answered {reason or code}", where=uri, remedy="try again")
     if reason == "accessDenied" or code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         remedy = "check the credentials, and the roles BigQuery Data Editor and Job User"
@@ -286,3 +288,8 @@ def _error(uri: str, reason: str, code: int, message: str) -> GeminateError:
     if reason == "notFound" or code == HTTPStatus.NOT_FOUND:
         return InputError("no such dataset or table", where=uri, remedy="check the name, and make the dataset first")
     return InputError(f"BigQuery refuses the request: {message.strip().rstrip('.')}", where=uri)
+
+
+def _is_passing_code(code: int) -> bool:
+    passing = code >= 500 or code in {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
+    return passing and code != HTTPStatus.NOT_IMPLEMENTED

@@ -1,0 +1,90 @@
+"""What BigQuery's refusals become, and that nothing but the named server is dialled."""
+
+from contextlib import closing
+
+import pytest
+from google.api_core.retry import Retry
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import bigquery
+
+from geminate.adapters import bigquery as adapter
+from geminate.adapters.bigquery import BigQueryTables
+from geminate.emulator import Emulator, EmulatorOptions
+from geminate.errors import AccessError, InputError, TransientError
+from geminate.ports import TableColumn
+
+DATASET = "bq://emulated.words"
+
+
+@pytest.fixture
+def open_tables(tmp_path, monkeypatch):
+    monkeypatch.setattr(adapter, "_RETRY", Retry(initial=0.01, timeout=0.2, predicate=adapter._is_passing))
+    opened = []
+
+    def start(*faults):
+        options = EmulatorOptions(faults={"http": {"tables": list(faults)}}, new_dataset_location="us-central1")
+        emulator = Emulator(tmp_path / "emulator", options)
+        emulator.start()
+        reach = {"credentials": AnonymousCredentials(), "client_options": {"api_endpoint": emulator.url}}
+        tables = BigQueryTables(bigquery.Client("emulated", **reach))
+        opened.append((tables, emulator))
+        return tables
+
+    yield start
+    for tables, emulator in opened:
+        tables.close()
+        emulator.stop()
+
+
+@pytest.mark.parametrize(
+    "fault, error, said",
+    [
+        ("return-401", AccessError, "BigQuery refuses access; check the credentials"),
+        ("return-403", AccessError, "BigQuery refuses access; check the credentials"),
+        ("return-404", InputError, "no such dataset or table; check the name"),
+        ("return-400", InputError, "BigQuery refuses the request"),
+        ("return-501", InputError, "BigQuery refuses the request"),
+        ("return-503; times=99", TransientError, "try again"),
+        ("return-429; times=99", TransientError, "try again"),
+        ("reset-before; times=99", TransientError, "BigQuery did not answer; try again"),
+    ],
+)
+def test_each_refusal_is_a_sentence_of_its_own(open_tables, fault, error, said):
+    with pytest.raises(error, match=said) as raised:
+        open_tables(fault).locate(DATASET)
+    assert raised.value.sentence.startswith(f"{DATASET}: ")
+
+
+def test_what_passes_is_asked_for_again(open_tables):
+    assert open_tables("return-503; times=2").locate(DATASET) == "us-central1"
+
+
+def test_a_load_that_a_client_lost_sight_of_is_found_by_its_id(open_tables):
+    columns, lines = [TableColumn("key", "STRING")], [b'{"key":"a"}\n']
+    # The dataset, the job and the upload's beginning are asked for; the upload's end is done, and its answer lost.
+    tables = open_tables(*["stall-for-0s"] * 3, "return-400; commit")
+    with pytest.raises(InputError):
+        tables.load(f"{DATASET}.t", columns, lambda: lines, "once")
+    again = tables.load(f"{DATASET}.t", columns, lambda: pytest.fail("nothing is uploaded again"), "once")
+    assert again.rows == 1
+
+
+def test_an_emulator_without_duckdb_says_so(open_tables, monkeypatch):
+    monkeypatch.setattr("geminate.emulator.tables.api.find_spec", lambda _: None)
+    with pytest.raises(InputError, match=r"DuckDB is not installed. Run pip install 'geminate\[emulator\]'"):
+        open_tables().locate(DATASET)
+
+
+def test_rows_over_rest_dial_no_other_host(open_tables, monkeypatch):
+    import socket
+
+    connect = socket.socket.connect
+
+    def checked(self, address):
+        assert address[0] == "127.0.0.1", address
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", checked)
+    with closing(open_tables()) as tables:
+        info = tables.load(f"{DATASET}.t", [TableColumn("key", "STRING")], lambda: [b'{"key":"a"}\n'], "load")
+        assert [batch.num_rows for batch in tables.read(info)] == [1]
