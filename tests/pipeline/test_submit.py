@@ -1,5 +1,7 @@
 import json
 import shutil
+import threading
+import time
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -160,6 +162,32 @@ def test_uploads_run_ahead_of_the_calls_and_a_failed_one_stops_them_in_its_place
     with pytest.raises(TargetError, match="requests-00001"):
         submit(built, outside, clock)
     assert labels(jobs) == ["run1-00000-1"]
+
+
+def test_a_refused_call_gives_up_the_uploads_that_are_ahead(built, outside, jobs, clock, monkeypatch):
+    folder, _ = built
+    monkeypatch.setattr("geminate.pipeline.uploads._PIECE_BYTES", 1)
+    folder.requests_path("00001").write_bytes(b"x" * 1000)
+    taken, write = [], outside.store.write
+
+    def write_slowly(uri, pieces):
+        def iter_slowly():
+            for piece in pieces:
+                taken.append(piece)
+                time.sleep(0.01)
+                yield piece
+
+        return write(uri, iter_slowly() if "00001" in uri else pieces)
+
+    monkeypatch.setattr(outside.store, "write", write_slowly)
+    jobs.faults = [(False, InputError("no such model"))]
+    with pytest.raises(InputError, match="no such model"):
+        submit(built, outside, clock)
+    assert len(taken) < 1000
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("geminate-upload")]
+    assert [info.uri for info in outside.store.list("gs://bucket/")] == [
+        "gs://bucket/staging/run1/requests-00000.jsonl"
+    ]
 
 
 class Killed(BaseException):

@@ -7,10 +7,12 @@ made once. Where its end is unknown, the job is looked up by that label before a
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
+from threading import Event
 from typing import Any
 
 from geminate.errors import AccessError, InputError, TransientError
@@ -95,27 +97,28 @@ class Stager:
         for done, _ in enumerate(self.iter_staged(attempts)):
             notify(Progress("upload", done, len(attempts), "shards"))
 
-    def iter_staged(self, attempts: Sequence[Attempt], most: int | None = None) -> Iterator[Attempt]:
+    def iter_staged(self, attempts: Sequence[Attempt], most: int | None = None) -> Generator[Attempt, None, None]:
         """The attempts in order, staged if they were only planned, a few uploads at once.
 
-        Memory is that of four uploads.
+        Closed early, it gives up those under way. Memory is that of four uploads.
 
         Args:
             attempts: The attempts.
             most: How many planned ones are staged; None for all. The others come as they are.
         """
         planned = [attempt.attempt_id for attempt in attempts if attempt.state == "planned"][:most]
-        with ThreadPoolExecutor(_UPLOADS_AT_ONCE, "geminate-upload") as threads:
-            uploads = {a.attempt_id: threads.submit(self._upload, a) for a in attempts if a.attempt_id in planned}
-            try:
-                for attempt in attempts:
-                    upload = uploads.get(attempt.attempt_id)
-                    yield self._staged(attempt, upload.result()) if upload else attempt
-            finally:
-                for upload in uploads.values():
-                    upload.cancel()
+        given_up, threads = Event(), ThreadPoolExecutor(_UPLOADS_AT_ONCE, "geminate-upload")
+        try:
+            ahead = [attempt for attempt in attempts if attempt.attempt_id in planned]
+            uploads = {attempt.attempt_id: threads.submit(self._upload, attempt, given_up) for attempt in ahead}
+            for attempt in attempts:
+                upload = uploads.get(attempt.attempt_id)
+                yield self._staged(attempt, upload.result()) if upload else attempt
+        finally:
+            given_up.set()
+            threads.shutdown(cancel_futures=True)
 
-    def _upload(self, attempt: Attempt) -> int:
+    def _upload(self, attempt: Attempt, given_up: Event) -> int:
         """The generation of the object that has the attempt's lines; 0 for a table."""
         uri = self.plan.request(attempt).input_uri
         if is_table(uri):
@@ -127,7 +130,8 @@ class Stager:
                 where=str(self.folder.path),
                 remedy="give --staging bq://project.dataset, or build it again",
             )
-        return upload_once(self.store, self.folder.requests_path(attempt.shard, attempt.number), uri).generation
+        path = self.folder.requests_path(attempt.shard, attempt.number)
+        return upload_once(self.store, path, uri, given_up).generation
 
     def _staged(self, attempt: Attempt, generation: int) -> Attempt:
         request = self.plan.request(attempt)
@@ -167,9 +171,10 @@ class Submitter:
         self._adopt()
         attempts = self.ledger.attempts()
         # The uploads run ahead of the create calls; a failed one stops the calls in its place.
-        for done, attempt in enumerate(self.stager.iter_staged(attempts, self._room_for_new(attempts))):
-            notify(Progress("submit", done, len(attempts), "jobs"))
-            self._submit_one(attempt)
+        with closing(self.stager.iter_staged(attempts, self._room_for_new(attempts))) as staged:
+            for done, attempt in enumerate(staged):
+                notify(Progress("submit", done, len(attempts), "jobs"))
+                self._submit_one(attempt)
         submitted = self.ledger.attempts()
         notify(Progress("submit", sum(attempt.state in SETTLED for attempt in submitted), len(attempts), "jobs"))
         return submitted

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from geminate.errors import InputError, TargetError
+from geminate.errors import InputError, TargetError, TransientError
 from geminate.pipeline.patience import call_patiently
 from geminate.ports import Clock, ObjectInfo, ObjectStore
 from geminate.wire.media_types import suffix_of
@@ -21,14 +21,21 @@ from geminate.wire.uris import join_uri
 _PIECE_BYTES = 4 * 1024 * 1024
 
 
-def upload_once(store: ObjectStore, path: Path, uri: str) -> ObjectInfo:
+def upload_once(store: ObjectStore, path: Path, uri: str, given_up: threading.Event) -> ObjectInfo:
     """The object that holds the file's bytes; one that already holds them is taken as it is.
+
+    Args:
+        store: Where it goes.
+        path: The file.
+        uri: The object's name.
+        given_up: Ends the upload when it is set, and no object appears.
 
     Raises:
         TargetError: Another object has that name.
+        TransientError: It was given up, or the store did not answer.
     """
     try:
-        return store.write(uri, _iter_file(path))
+        return store.write(uri, _iter_wanted(path, uri, given_up))
     except TargetError:
         info = store.stat(uri)
         if info is None or not _holds(store, info, path.stat().st_size, lambda: _crc32c(_iter_file(path))):
@@ -180,6 +187,13 @@ def _iter_unchanged(file: BinaryIO, digest: Digest, uri: str) -> Iterator[bytes]
         raise InputError("the file cannot be read any more", where=uri, remedy="build again") from error
     if sha256.hexdigest() != digest.sha256:
         raise InputError("the file changed while it was uploaded", where=uri, remedy="build again")
+
+
+def _iter_wanted(path: Path, uri: str, given_up: threading.Event) -> Iterator[bytes]:
+    for piece in _iter_file(path):
+        if given_up.is_set():
+            raise TransientError("the upload was given up", where=uri, remedy="run the same command again")
+        yield piece
 
 
 def _iter_file(path: Path) -> Iterator[bytes]:
