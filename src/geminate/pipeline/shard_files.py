@@ -18,7 +18,7 @@ from geminate.stages.requests import join_lines
 from geminate.stages.shards import ShardCutter, shard_name
 
 # So much is handed to the disk at once, while more is made: at the end there is little left to wait for.
-_SYNC_BYTES = 32 * 1024 * 1024
+_SYNC_BYTES = 128 * 1024 * 1024
 
 
 class ShardFiles:
