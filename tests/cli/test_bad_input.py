@@ -146,3 +146,15 @@ def test_a_text_is_in_a_file_that_is_not_there(geminate, prompts):
 def test_a_bucket_has_a_name_that_no_bucket_has(geminate):
     finished = geminate("build", "gs://bk/prompts.csv", *SPEC, "--buckets", ".", "--out", "run")
     assert_told(finished, 5, "gs://bk", "no bucket", "'bk'")
+
+
+def test_an_endpoint_is_no_url(geminate, prompts, tmp_path):
+    finished = geminate("run", prompts, *SPEC, "--endpoint", "localhost:9", "--staging", "gs://bucket", "-o", "a.csv")
+    assert_told(finished, 2, "--endpoint localhost:9", "http://")
+    assert visible(tmp_path) == []
+
+
+def test_a_row_has_more_cells_than_the_header(geminate, prompts, tmp_path):
+    prompts.write_text("key,word\na,tyrant\nb,abdomen,x\n")
+    assert_told(geminate("build", prompts, *SPEC, "--out", "run"), 5, "prompts.csv, row 2: expected 2 columns, got 3")
+    assert visible(tmp_path) == []

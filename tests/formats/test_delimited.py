@@ -52,11 +52,11 @@ def test_a_header_alone_is_no_rows(put, rows):
         ("\n\n", "", "is empty"),
         (",\n1,2\n", "", "no names"),
         ("a,a\n1,2\n", "", "two columns are called 'a'"),
-        ("a,b\n1,2\n3\n", ":2", "expected 2 columns, got 1"),
-        ("a,b\n1,2\n\n3,4,5\n", ":2", "expected 2 columns, got 3"),
+        ("a,b\n1,2\n3\n", ", row 2", "expected 2 columns, got 1"),
+        ("a,b\n1,2\n\n3,4,5\n", ", row 2", "expected 2 columns, got 3"),
         ('a,b\n1,2\n3,"4\n5,6\n', ", line 3", "a quote is never closed"),
         ('a,b\n1,"2"x\n', ", line 2", "text follows a closing quote"),
-        (b"a,b\n1,2\n3,\xe9\n", ":2", "not valid UTF-8"),
+        (b"a,b\n1,2\n3,\xe9\n", ", row 2", "not valid UTF-8"),
         (b"\xff\xfea\x00\n\x00\x00\xd8", "", "not valid text"),
     ],
 )
@@ -71,7 +71,7 @@ def test_a_broken_row_is_numbered_through_all_blocks(put):
     path = put("p.csv", "a,b\n" + f"{'x' * 1000},1\n" * 3000 + "1\n")
     with pytest.raises(PromptError) as caught:
         list(open_prompts(path).iter_record_batches())
-    assert caught.value.where == f"{path}:3001"
+    assert caught.value.where == f"{path}, row 3001"
 
 
 def test_a_cell_of_many_mebibytes_is_one_cell(put, rows):

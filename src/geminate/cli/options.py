@@ -209,6 +209,10 @@ def take_where(options: dict[str, Any]) -> Where | None:
         raise UsageError(
             "--emulate brings its own job service and buckets", remedy="leave out --endpoint and --buckets"
         )
+    if given["endpoint"] and not given["endpoint"].startswith(("http://", "https://")):
+        raise UsageError(
+            "not a URL", where=f"--endpoint {given['endpoint']}", remedy="begin it with http:// or https://"
+        )
     if given["answerer"] and not given["emulate"]:
         raise UsageError("--answerer goes with --emulate")
     given["buckets_path"] = Path(given["buckets_path"]) if given["buckets_path"] else None

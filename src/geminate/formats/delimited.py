@@ -97,7 +97,7 @@ def _row_error(source: Source, error: pa.ArrowInvalid, rows_before: int) -> Prom
     found = _ARROW_ROW.search(str(error))
     if not found:
         return PromptError(f"cannot be read ({error})", where=source.name)
-    where, reason = f"{source.name}:{rows_before + int(found[1])}", found[2]
+    where, reason = f"{source.name}, row {rows_before + int(found[1])}", found[2]
     if "invalid UTF8" in reason:
         return PromptError("not valid UTF-8", where=where, remedy="save the file as UTF-8")
     # Arrow quotes the row after the last colon, and a prompt's text belongs in no log.
