@@ -213,14 +213,14 @@ class _Pieces:
         self._at = 0
 
     def read(self, size: int) -> bytes:
-        parts, missing = [self._rest], size - len(self._rest)
-        while missing > 0 and (piece := next(self._pieces, b"")):
-            parts.append(piece)
-            missing -= len(piece)
-        text = b"".join(parts)
-        self._rest = text[size:]
-        self._at += min(size, len(text))
-        return text[:size]
+        # Google's client asks for 100 MiB at once, so that there should be no more copies than needed.
+        parts, missing = [], size
+        while missing and (piece := self._rest or next(self._pieces, b"")):
+            parts.append(piece[:missing])
+            self._rest = piece[missing:]
+            missing -= len(parts[-1])
+        self._at += size - missing
+        return b"".join(parts)
 
     def tell(self) -> int:
         return self._at

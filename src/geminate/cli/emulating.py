@@ -18,7 +18,7 @@ from geminate.cli.report import Report
     default="geminate-emulator",
     show_default=True,
     metavar="DIR",
-    help="Where jobs and buckets are kept.",
+    help="Where jobs, buckets and tables are kept.",
 )
 @click.option(
     "--port", type=int, default=0, metavar="N", help="The port on 127.0.0.1; 0 takes a free one.  [default: 0]"
