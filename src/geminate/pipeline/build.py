@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Iterator
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -159,9 +159,10 @@ class _Builder:
         files = ShardFiles(folder, schema)
         cutter = ShardCutter(ShardLimits(self._options.max_rows, self._options.max_shard_bytes))
         resolved = media.iter_resolved(iter_ahead(self._prompts.iter_record_batches()))
-        encoded = iter_ahead(self._iter_encoded(resolved))
+        blocks = closing(iter_ahead(self._iter_encoded(resolved)))
         followers = FollowersFile(folder) if self._options.dedupe else None
-        with files, followers or nullcontext(), (folder.path / VIOLATIONS_NAME).open("wb") as violations:
+        violations_file = (folder.path / VIOLATIONS_NAME).open("wb")
+        with files, followers or nullcontext(), violations_file as violations, blocks as encoded:
             for block in encoded:
                 files.write(cutter, block.prompts, followers.strip(block.lines) if followers else block.lines)
                 self.rejected += block.lines.null_count

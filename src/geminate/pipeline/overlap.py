@@ -16,7 +16,8 @@ _END = object()
 def iter_ahead(values: Iterable[T], depth: int = 2) -> Generator[T, None, None]:
     """The same values in the same order, up to ``depth`` of them made ahead in one thread.
 
-    An exception in the thread is raised here, in its place. Closed early, it waits for the value that is being made.
+    An exception in the thread is raised here, in its place. Closed early, it waits for the value that is being made,
+    and closes what makes them.
     """
     iterator = iter(values)
     thread = ThreadPoolExecutor(1, "geminate-ahead")
@@ -27,6 +28,8 @@ def iter_ahead(values: Iterable[T], depth: int = 2) -> Generator[T, None, None]:
             yield value  # type: ignore[misc] # what is not the end is a T
     finally:
         thread.shutdown(cancel_futures=True)
+        if isinstance(iterator, Generator):
+            iterator.close()
 
 
 def iter_begun_ahead(openers: Sequence[Callable[[], Iterator[T]]], depth: int = 1) -> Iterator[Iterator[T]]:

@@ -14,7 +14,7 @@ from geminate.formats.line_files import LineFile
 from geminate.formats.row_text import encode_json_lines
 from geminate.ports import TableInfo, TableStore
 
-RESULT_COLUMNS = ("status", "response", "processed_time")
+_SERVICE_COLUMNS = ("status", "response", "processed_time")
 # These hold JSON, in a column of that type or of text; all others become members as they are.
 _JSON_COLUMNS = ("request", "response")
 
@@ -40,7 +40,7 @@ def open_prediction_table(uri: str, tables: TableStore, key: str | None = None) 
             where=uri,
             remedy="name the output table of a job",
         )
-    wanted = [name for name in names if name == key or name.lower() in RESULT_COLUMNS] if key in names else names
+    wanted = [name for name in names if name == key or name.lower() in _SERVICE_COLUMNS] if key in names else names
     return LineFile(uri, info.size_bytes, partial(_iter_pieces, tables, info, wanted))
 
 
@@ -56,7 +56,7 @@ def encode_table_lines(record_batch: pa.RecordBatch) -> bytes:
     """
     plain = {name: record_batch.column(at) for at, name in enumerate(record_batch.schema.names)}
     nested = {name: plain.pop(name) for name in list(plain) if name.lower() in _JSON_COLUMNS}
-    members = {name.lower() if name.lower() in RESULT_COLUMNS else name: array for name, array in plain.items()}
+    members = {name.lower() if name.lower() in _SERVICE_COLUMNS else name: array for name, array in plain.items()}
     if "status" in members:
         members["status"] = pc.fill_null(members["status"].cast(pa.string()), "")
     heads = _encode_members(members, record_batch.num_rows)
