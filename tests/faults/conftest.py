@@ -146,11 +146,14 @@ class World:
         return {path.name: _outcomes(path) for path in sorted((folder or self.path).glob("*.parquet"))}
 
     def visible(self):
-        """Everything that somebody could take for a whole file, but for the service's own and the ledger."""
-        own = {"run.sqlite", "run.lock"}
+        """Everything that somebody could take for a whole file, but for the service's own and the ledger.
+
+        Objects are named without the run, whose id is another each time.
+        """
+        own = {"run.sqlite", "run.sqlite-journal", "run.lock", "run.lock-journal", "preflight.txt"}
         paths = (path.relative_to(self.path) for path in self.path.rglob("*") if path.is_file())
         return {
-            path
+            Path(path.name) if path.parts[0] == SERVICE else path
             for path in paths
             if not any(part.startswith(".") for part in path.parts)
             and path.name not in own

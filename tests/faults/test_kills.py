@@ -16,10 +16,14 @@ EVERY = {"write": 1 if ALL else 8}
 
 
 def kill(world, step, place):
+    before = world.outcomes()
     ended = world.call(*step.argv, fault={"kind": "kill", "at": [place]})
     # How often a waiting command asks and notes the answer depends on how fast the emulator is.
     assert ended.code == -9 or (ended.code == step.code and len(ended.calls) < place), (place, ended)
     assert set(world.jobs().values()) <= {1}
+    assert world.visible() <= step.visible, place
+    for name, outcomes in world.outcomes().items():
+        assert outcomes in (before.get(name), step.outcomes[name]), (place, name)
     return ended
 
 

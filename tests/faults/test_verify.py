@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from geminate.errors import InputError
+from geminate.ledger import Ledger
 from geminate.pipeline.folder import RunFolder
 from geminate.pipeline.verify import iter_damages
 
@@ -109,7 +110,10 @@ def test_entries_of_the_ledger_that_cannot_be_ours_are_found(run, old, new):
     assert found(run) == ["run.sqlite"]
 
 
-def test_a_journal_is_the_ledgers_own(run):
+def test_a_journal_is_the_runs_own_while_a_command_is_at_work(run):
+    with Ledger(run):
+        assert (run / "run.lock-journal").exists()
+        assert found(run) == []
     (run / "run.sqlite-journal").write_bytes(b"")
     assert found(run) == []
 

@@ -14,6 +14,7 @@ import logging
 import os
 import signal
 import sqlite3
+import stat
 import sys
 import threading
 import time
@@ -92,7 +93,7 @@ def install(seam):
     SeamFile.seam = SeamConnection.seam = seam
     for name in NAMES:
         _wrap(os, name, lambda call, name: lambda *a, **k: seam.around(name, lambda: call(*a, **k)))
-    _wrap(os, "fsync", lambda call, name: lambda fd: seam.around(name, lambda: call(fd)))
+    _wrap(os, "fsync", lambda call, _: lambda fd: seam.around(_name_sync(fd), lambda: call(fd)))
     _wrap(os, "open", lambda call, _: lambda path, flags, *a, **k: _open_fd(seam, call, path, flags, *a, **k))
     plain_open = io.open
     io.open = builtins.open = lambda file, mode="r", *a, **k: _open(seam, plain_open, file, mode, *a, **k)
@@ -108,6 +109,10 @@ def install(seam):
 
 def _wrap(module, name, wrapper):
     setattr(module, name, wrapper(getattr(module, name), name))
+
+
+def _name_sync(fd):
+    return "sync folder" if stat.S_ISDIR(os.fstat(fd).st_mode) else "fsync"
 
 
 def _open_fd(seam, call, path, flags, *more, **named):

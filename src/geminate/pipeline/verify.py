@@ -47,7 +47,7 @@ def iter_damages(folder: RunFolder) -> Iterator[Damage]:
     yield from sorted(damages, key=lambda damage: damage.file)
 
 
-_OWN = frozenset({LEDGER_NAME, f"{LEDGER_NAME}-journal", LOCK_NAME, EMULATOR_NAME})
+_OWN = frozenset({LEDGER_NAME, f"{LEDGER_NAME}-journal", LOCK_NAME, f"{LOCK_NAME}-journal", EMULATOR_NAME})
 _MISSING = "it is missing; restore it, or build the run again"
 _CHANGED = "its bytes changed since it was written; restore it, or build the run again"
 _FOREIGN = "the run did not write it; move it elsewhere"
