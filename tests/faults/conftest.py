@@ -309,8 +309,9 @@ class Reference(World):
 
     def record(self, name, *argv):
         before = self._snapshots / name
-        shutil.copytree(self.path, before)
-        ended = self.call(*argv)
+        shutil.copytree(self.path, before)  # Nothing moves in it, since the service stands still.
+        with self.service():
+            ended = self.call(*argv)
         assert ended.code in {0, 3}, ended.err
         self.steps[name] = Step(argv, before, ended.code, ended.calls, self.outcomes(), self.jobs(), self.visible())
 
@@ -330,10 +331,9 @@ def reference(quick_folder, victims):
     """A run by ``geminate run``, one retry, and its rows once more."""
     world = Reference(quick_folder / "whole", victims)
     run = ["run", "prompts.csv", *BUILD, "--max-running", 2, *world.where, "-o", "rows.parquet"]
-    with world.service():
-        world.record("run", *run)
-        world.record("retry", "retry", RUN)
-        world.record("again", *run, "--overwrite")
+    world.record("run", *run)
+    world.record("retry", "retry", RUN)
+    world.record("again", *run, "--overwrite")
     return world
 
 
@@ -341,12 +341,11 @@ def reference(quick_folder, victims):
 def stepwise(quick_folder, victims):
     """The same run, a command for each step; and a join that needs no run."""
     world = Reference(quick_folder / "stepwise", victims)
-    with world.service():
-        world.record("build", "build", "prompts.csv", *BUILD, "--out", RUN)
-        world.record("submit", "submit", RUN, *world.where)
-        world.record("wait", "wait", RUN)
-        world.record("collect", "collect", RUN, "-o", "rows.parquet")
-        world.record("retry", "retry", RUN)
-        predictions = next(world.emulator_path.glob("buckets/bucket/staging/*/predictions"))
-        world.record("join", "join", "--inputs", "prompts.csv", "--predictions", predictions, "-o", "joined.parquet")
+    world.record("build", "build", "prompts.csv", *BUILD, "--out", RUN)
+    world.record("submit", "submit", RUN, *world.where)
+    world.record("wait", "wait", RUN)
+    world.record("collect", "collect", RUN, "-o", "rows.parquet")
+    world.record("retry", "retry", RUN)
+    predictions = next(world.emulator_path.glob("buckets/bucket/staging/*/predictions"))
+    world.record("join", "join", "--inputs", "prompts.csv", "--predictions", predictions, "-o", "joined.parquet")
     return world
