@@ -346,6 +346,7 @@ def stepwise(quick_folder, victims):
     world.record("wait", "wait", RUN)
     world.record("collect", "collect", RUN, "-o", "rows.parquet")
     world.record("retry", "retry", RUN)
+    world.record("wait again", "wait", RUN)
     predictions = next(world.emulator_path.glob("buckets/bucket/staging/*/predictions"))
     world.record("join", "join", "--inputs", "prompts.csv", "--predictions", predictions, "-o", "joined.parquet")
     return world
