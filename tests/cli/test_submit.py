@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from geminate.emulator import Emulator
+
 SPEC = ("--model", "gemini-3.5-flash", "--prompt", "Rate {{ word }}.")
 NAMED = ("--display-name", "words", "--label", "team=red", "--label", "cost=low", "--model-parameters", '{"a": 1}')
 REAL = ("--project", "my-project", "--location", "eu", "--staging", "gs://my-bucket/x")
@@ -130,3 +132,28 @@ def test_what_looks_odd_is_told_without_a_terminal_and_can_be_skipped(geminate, 
     assert (warned.code, warned.err.count("not known to run in europe-west4")) == (0, 1)
     unwarned = geminate("run", prompts, *SPEC, *command, "--no-preflight", "-o", "others.jsonl")
     assert (unwarned.code, "not known" in unwarned.err) == (0, False)
+
+
+def test_a_place_that_was_mistaken_can_be_put_right_until_a_job_is_made(geminate, prompts, tmp_path):
+    geminate("build", prompts, *SPEC, "--out", "words.run")
+    with Emulator(tmp_path / "emulator") as emulator:
+        (emulator.buckets / "bucket").mkdir()
+        command = ("submit", "words.run", "--endpoint", emulator.url)
+        assert geminate(*command, "--project", "mine", "--staging", "gs://bukcet/x").code == 5
+        right = geminate(*command, "--project", "yours", "--location", "eu", "--staging", "gs://bucket/x")
+        assert right.code == 0, right.err
+        assert "projects/yours/locations/eu/" in right.err
+        other = geminate(*command, "--project", "mine", "--staging", "gs://bucket/x")
+    assert other.code == 5
+    assert "submitted elsewhere: project was 'yours'" in other.err
+
+
+def test_shards_that_lie_in_a_bucket_are_submitted_in_the_project_named_then(geminate, prompts, tmp_path):
+    with Emulator(tmp_path / "emulator") as emulator:
+        (emulator.buckets / "bucket").mkdir()
+        geminate("build", prompts, *SPEC, "--out", "gs://bucket/words", "--endpoint", emulator.url)
+        command = ("submit", "words.run", "--endpoint", emulator.url, "--project", "mine")
+        assert "staging_uri" in geminate(*command, "--staging", "gs://bucket/others").err
+        submitted = geminate(*command)
+    assert submitted.code == 0, submitted.err
+    assert "projects/mine/" in submitted.err

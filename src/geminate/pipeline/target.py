@@ -1,4 +1,4 @@
-"""Where a run's jobs go: said once, kept in the ledger, and not changed under way."""
+"""Where a run's jobs go: kept in the ledger, and not changed once a job may be there."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 
 from geminate.connect import EMULATED_STAGING_URI, Where, open_store, open_tables
 from geminate.errors import TargetError, UsageError
-from geminate.ledger import Ledger
+from geminate.ledger import UNSENT, Ledger
 from geminate.pipeline.datasets import check_dataset, check_dataset_uri, is_table
 from geminate.wire.jobs import JobSettings
 from geminate.wire.uris import join_uri, split_gs_uri
@@ -19,6 +19,8 @@ _FACT = "target"
 _SETTINGS_FACT = "job_settings"
 # These only say how to reach the same jobs and buckets, and may be another address after a restart.
 _MAY_CHANGE = frozenset({"endpoint", "buckets_path", "answerer", "impersonate"})
+_MAY_CHANGE_UNTIL_SENT = _MAY_CHANGE | {"project", "location"}
+_MAY_CHANGE_UNTIL_STAGED = _MAY_CHANGE_UNTIL_SENT | {"staging_uri", "predictions_uri"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +102,22 @@ def read_target(ledger: Ledger, wanted: Target | None) -> Target:
     differences = [
         f"{name} was {old!r} and is now {new!r}"
         for (name, old), new in zip(_encode(before).items(), _encode(target).values(), strict=True)
-        if old != new and name not in _MAY_CHANGE
+        if old != new and name not in _changeable(ledger)
     ]
     if differences:
         raise TargetError(
             f"the run was submitted elsewhere: {'; '.join(differences)}",
             remedy="leave the options out to go on there, or build another run",
         )
-    return target
+    return complete_target(target)
+
+
+def _changeable(ledger: Ledger) -> frozenset[str]:
+    """What of a target may still be said otherwise: a mistake that no job was made of can be put right."""
+    states = {attempt.state for attempt in ledger.attempts()}
+    if states <= {"planned"}:
+        return _MAY_CHANGE_UNTIL_STAGED
+    return _MAY_CHANGE_UNTIL_SENT if states <= UNSENT else _MAY_CHANGE
 
 
 def complete_target(wanted: Target | None) -> Target:
