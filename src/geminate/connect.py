@@ -59,11 +59,19 @@ class Where:
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """The adapters of one run; that of tables is opened when it is first asked for."""
+    """The adapters of one run; that of tables is opened when it is first asked for.
+
+    Attributes:
+        store: Reaches ``gs://``.
+        jobs: The service.
+        tables: Opens what reaches ``bq://``.
+        project: The project that jobs are made in, be it named or the credentials' own.
+    """
 
     store: ObjectStore
     jobs: JobService
     tables: Callable[[], TableStore]
+    project: str
 
 
 @contextmanager
@@ -79,7 +87,7 @@ def open_outside(where: Where, emulator_path: Path) -> Iterator[Outside]:
             where = stack.enter_context(_embedded_emulator(where, emulator_path))
         jobs = _open_jobs(where)
         stack.callback(jobs.close)
-        yield Outside(open_store(where), jobs, cache(lambda: _closed_by(stack, open_tables(where))))
+        yield Outside(open_store(where), jobs, cache(lambda: _closed_by(stack, open_tables(where))), jobs.project)
 
 
 def create_url(where: Where) -> str | None:

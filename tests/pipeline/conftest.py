@@ -76,7 +76,7 @@ def clock():
 
 @pytest.fixture
 def outside(jobs, tmp_path):
-    return Outside(FolderStore(tmp_path / "buckets"), jobs, lambda: pytest.fail("no table is asked for"))
+    return Outside(FolderStore(tmp_path / "buckets"), jobs, lambda: pytest.fail("no table is asked for"), "p")
 
 
 @pytest.fixture

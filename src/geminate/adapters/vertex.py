@@ -35,6 +35,7 @@ class VertexJobs:
 
     def __init__(self, endpoint: str, project: str, location: str, credentials: Credentials) -> None:
         self._base = f"{endpoint.rstrip('/')}/v1/"
+        self.project = project
         self._collection = collection_name(project, location)
         self._credentials = credentials
         self._session = _open_session(credentials)

@@ -19,7 +19,7 @@ from geminate.pipeline.plan import JobPlan, Preview
 from geminate.pipeline.preflight import Preflight
 from geminate.pipeline.progress import Notify, silent
 from geminate.pipeline.submit import Stager, SubmitOptions, Submitter
-from geminate.pipeline.target import Target, read_settings, read_target, settle_settings, settle_target
+from geminate.pipeline.target import Target, read_settings, read_target, settle_project, settle_settings, settle_target
 from geminate.pipeline.wait import (
     Cancelled,
     JobStatus,
@@ -253,6 +253,7 @@ class Run:
     def _submitter(self, ledger: Ledger, settled: Target, outside: Outside, options: SubmitOptions) -> Submitter:
         if settled.where.is_local and options.doubt_grace_s is None:
             options = replace(options, doubt_grace_s=_EMULATED_GRACE_S)
+        settle_project(ledger, outside.project)
         stager = self._stager(ledger, outside.store, settled, settle_settings(ledger, options.settings))
         return Submitter(replace(stager, tables=outside.tables), ledger, outside.jobs, self._clock, options)
 

@@ -17,6 +17,7 @@ from geminate.wire.uris import join_uri, split_gs_uri
 
 _FACT = "target"
 _SETTINGS_FACT = "job_settings"
+_PROJECT_FACT = "project"
 # These only say how to reach the same jobs and buckets, and may be another address after a restart.
 _MAY_CHANGE = frozenset({"endpoint", "buckets_path", "answerer", "impersonate"})
 _MAY_CHANGE_UNTIL_SENT = _MAY_CHANGE | {"project", "location"}
@@ -62,6 +63,15 @@ def settle_target(ledger: Ledger, wanted: Target | None) -> Target:
     return target
 
 
+def settle_project(ledger: Ledger, project: str) -> None:
+    """Nothing; the run's target has this project, also when credentials name another later, which has none of its jobs.
+
+    Without it a job whose create call is in doubt would be looked for in the wrong place, and be made again.
+    """
+    if _PROJECT_FACT not in ledger.facts():
+        ledger.settle(_PROJECT_FACT, project)
+
+
 def settle_settings(ledger: Ledger, wanted: JobSettings | None) -> JobSettings:
     """What the run's next jobs are called and labelled: what is wanted, which is then kept, else what was kept."""
     settings = read_settings(ledger, wanted)
@@ -82,7 +92,8 @@ def read_target(ledger: Ledger, wanted: Target | None) -> Target:
         TargetError: The run was settled on another one.
         UsageError: Nothing says where, or no staging place is named.
     """
-    settled = ledger.facts().get(_FACT)
+    facts = ledger.facts()
+    settled = facts.get(_FACT)
     if settled is None and wanted is None:
         raise UsageError(
             "the run has not been submitted",
@@ -91,11 +102,13 @@ def read_target(ledger: Ledger, wanted: Target | None) -> Target:
     if settled is None:
         return complete_target(wanted)
     before = _decode(settled)
+    project = before.where.project or facts.get(_PROJECT_FACT)
+    before = replace(before, where=replace(before.where, project=project))
     if wanted is None:
         return before
     target = replace(
         before,
-        where=wanted.where,
+        where=replace(wanted.where, project=wanted.where.project or project),
         staging_uri=wanted.staging_uri or before.staging_uri,
         predictions_uri=wanted.predictions_uri or before.predictions_uri,
     )
