@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import pytest
 
 import geminate as gm
 from geminate.emulator import Emulator
-from geminate.errors import TargetError
+from geminate.errors import GeminateError, TargetError
 
 SPEC = gm.Spec.from_prompt("gemini-3.5-flash", "Rate {{ word }}.")
 
@@ -21,6 +23,10 @@ def target(emulator):
 
 def test_jobs_stay_in_the_project_that_the_credentials_named_first(tmp_path, target, monkeypatch):
     run = gm.Run.create(tmp_path / "run", [{"key": "a", "word": "b"}], SPEC)
+    with monkeypatch.context() as mistaken:
+        mistaken.setattr("geminate.connect.EMULATED_PROJECT", "mistaken")
+        with pytest.raises(GeminateError, match="bukcet"):
+            run.submit(replace(target(), staging_uri="gs://bukcet/x"))
     (job,) = run.submit(target())
     monkeypatch.setattr("geminate.connect.EMULATED_PROJECT", "elsewhere")
     for named in (target(), target("emulated"), None):

@@ -64,11 +64,11 @@ def settle_target(ledger: Ledger, wanted: Target | None) -> Target:
 
 
 def settle_project(ledger: Ledger, project: str) -> None:
-    """Nothing; the run's target has this project, also when credentials name another later, which has none of its jobs.
+    """Nothing; once a create call was made, the run's target has this project, whatever credentials name later.
 
-    Without it a job whose create call is in doubt would be looked for in the wrong place, and be made again.
+    Without that a job whose create call is in doubt would be looked for in the wrong place, and be made again.
     """
-    if _PROJECT_FACT not in ledger.facts():
+    if _is_unsent(ledger):
         ledger.settle(_PROJECT_FACT, project)
 
 
@@ -102,7 +102,7 @@ def read_target(ledger: Ledger, wanted: Target | None) -> Target:
     if settled is None:
         return complete_target(wanted)
     before = _decode(settled)
-    project = before.where.project or facts.get(_PROJECT_FACT)
+    project = before.where.project or (None if _is_unsent(ledger) else facts.get(_PROJECT_FACT))
     before = replace(before, where=replace(before.where, project=project))
     if wanted is None:
         return before
@@ -123,6 +123,10 @@ def read_target(ledger: Ledger, wanted: Target | None) -> Target:
             remedy="leave the options out to go on there, or build another run",
         )
     return complete_target(target)
+
+
+def _is_unsent(ledger: Ledger) -> bool:
+    return {attempt.state for attempt in ledger.attempts()} <= UNSENT
 
 
 def _changeable(ledger: Ledger) -> frozenset[str]:
