@@ -1,8 +1,10 @@
 """What BigQuery's refusals become, and that nothing but the named server is dialled."""
 
 from contextlib import closing
+from types import SimpleNamespace
 
 import pytest
+from google.api_core.exceptions import Forbidden
 from google.api_core.retry import Retry
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
@@ -53,6 +55,15 @@ def test_each_refusal_is_a_sentence_of_its_own(open_tables, fault, error, said):
     with pytest.raises(error, match=said) as raised:
         open_tables(fault).locate(DATASET)
     assert raised.value.sentence.startswith(f"{DATASET}: ")
+
+
+@pytest.mark.parametrize("reason, error", [("quotaExceeded", TransientError), ("accessDenied", AccessError)])
+def test_a_quota_that_is_used_up_is_no_missing_permission(reason, error):
+    def refuse(*_, **__):
+        raise Forbidden("no", errors=[{"reason": reason}])
+
+    with pytest.raises(error, match=DATASET):
+        BigQueryTables(SimpleNamespace(get_dataset=refuse)).locate(DATASET)
 
 
 def test_what_passes_is_asked_for_again(open_tables):

@@ -280,6 +280,8 @@ _RETRY = Retry(timeout=_TIMEOUT_S, predicate=_is_passing)
 def _error(uri: str, reason: str, code: int, message: str) -> GeminateError:
     if reason in _PASSING or _is_passing_code(code):
         return TransientError(f"BigQuery answered {reason or code}", where=uri, remedy="try again")
+    if reason == "quotaExceeded":
+        return TransientError("a quota of BigQuery is used up", where=uri, remedy="try again when there is more of it")
     if reason == "accessDenied" or code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         remedy = "check the credentials, and the roles BigQuery Data Editor and Job User"
         return AccessError("BigQuery refuses access", where=uri, remedy=remedy)
