@@ -77,6 +77,13 @@ def test_a_compressed_file_that_ends_early_gives_what_came_before(tmp_path, kept
     assert rows.report.imbalances() == []
 
 
+def test_request_lines_among_the_predictions_are_told_and_are_nobodys_answer(tmp_path):
+    lines = [prediction("x", key="a", answer="1"), {"key": "a", "request": request("x")}, {"key": "b", "request": {}}]
+    rows = gm.join(PROMPTS, write_lines(tmp_path / "p.jsonl", lines))
+    assert outcomes(rows) == [("a", "ok", "1"), ("b", "missing", None), ("c", "missing", None)]
+    assert (rows.report.unreadable, rows.report.duplicates) == (2, 0)
+
+
 def test_any_arrow_data_is_a_prompt_set_and_any_arrow_reader_takes_the_rows(tmp_path):
     path = write_lines(tmp_path / "p.jsonl", [prediction("x", key="a")])
     frame = pl.DataFrame(PROMPTS)

@@ -48,6 +48,8 @@ def test_every_iso_time_comes_back(time, zone):
         ("Sun, 22 Nov 2026 10:01:30 GMT", "Sun, 22 Nov 2026 10:00:00 GMT", 90.0),
         ("Sun, 22 Nov 2026 09:00:00 GMT", "Sun, 22 Nov 2026 10:00:00 GMT", 0.0),
         ("Sun, 22 Nov 2026 09:00:00 GMT", "", None),
+        ("Sun, 22 Nov 2099 10:00:00 GMT", "Sun, 22 Nov 2026 10:00:00 GMT", 3600.0),
+        ("9" * 400, "", 3600.0),
         ("soon", "Sun, 22 Nov 2026 10:00:00 GMT", None),
         ("-1", "", None),
         ("", "", None),

@@ -184,7 +184,7 @@ class Submitter:
         unsent = [attempt for attempt in self.ledger.attempts() if attempt.state in UNSENT]
         if unsent:
             listed = call_patiently(self._list_jobs, self.clock)
-            made = {job.get("labels", {}).get(ATTEMPT_LABEL): job for job in listed}
+            made = {(job.get("labels") or {}).get(ATTEMPT_LABEL): job for job in listed}
             for attempt in self.stager.iter_staged([one for one in unsent if one.attempt_id in made]):
                 self._commit(attempt, made[attempt.attempt_id])
 

@@ -16,7 +16,7 @@ from geminate.stages.ordinary import read_ordinary
 from geminate.stages.reading import ReadOptions
 from geminate.wire.leniency import decode_leniently
 from geminate.wire.lines import LineBlock, is_utf8
-from geminate.wire.predictions import Unreadable, strict_decoder
+from geminate.wire.predictions import Unreadable, is_request_line, strict_decoder
 from geminate.wire.unreadable import explain_unreadable, salvage_key
 
 _BOM = b"\xef\xbb\xbf"
@@ -87,6 +87,7 @@ def _decode_carefully(
     decoded = _decode_lines(
         lines, reading, {at: known[position] for at, position in enumerate(positions) if known and position in known}
     )
+    decoded = [_or_request_line(each, line) for each, line in zip(decoded, lines, strict=True)]
     kept = [at for at, prediction in enumerate(decoded) if type(prediction) not in _NO_PREDICTION]
     unreadable = {}
     if len(kept) < len(lines):
@@ -94,6 +95,16 @@ def _decode_carefully(
         unreadable = {at: _or_truncated(line, block, at) for at, line in found.items()}
         decoded, lines = [decoded[at] for at in kept], [lines[at] for at in kept]
     return build_columns(decoded, lines, reading), np.asarray(positions, np.int64)[kept], unreadable
+
+
+def _or_request_line(prediction: Any, line: bytes) -> Any:
+    """The same, or that the line is a request: of a folder, both kinds of lines may have been named."""
+    if type(prediction) in _NO_PREDICTION:
+        return prediction
+    given = (prediction.status, prediction.processed_time, prediction.response, prediction.error)
+    if any(value is not None for value in given) or not is_request_line(line):
+        return prediction
+    return Unreadable("request_line", "it is a request line, which nobody has answered", prediction.key)
 
 
 def _decode_lines(lines: list[bytes], reading: ReadOptions, known: dict[int, Unreadable]) -> list[Any]:

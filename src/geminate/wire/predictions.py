@@ -130,6 +130,7 @@ UNREADABLE_REASONS = (
     "lone_surrogate",
     "not_an_object",
     "overlong",
+    "request_line",
     "too_deep",
     "truncated",
 )
@@ -195,6 +196,16 @@ def _members_decoder(key_name: str | None) -> Callable[[bytes], Prediction]:
         )
 
     return decode
+
+
+def is_request_line(line: bytes) -> bool:
+    """Whether a line that has been decoded is a request: it has nothing that an answer has.
+
+    Raises:
+        msgspec.MsgspecError: The line is no JSON object.
+    """
+    members = _decode_members(line).keys()
+    return "request" in members and members.isdisjoint({*SERVICE_MEMBERS, "error"} - {"request"})
 
 
 def encode_siblings(members: Mapping[str, Raw]) -> Raw:

@@ -8,6 +8,9 @@ from email.utils import parsedate_to_datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
+MAX_RETRY_AFTER_S = 3600.0
+"""The longest pause that a service can ask for at once."""
+
 TIME_TYPE = pa.timestamp("us", "UTC")
 
 
@@ -23,18 +26,22 @@ def decode_times(texts: pa.StringArray) -> pa.TimestampArray:
 
 
 def decode_retry_after(text: str, answered: str) -> float | None:
-    """How many seconds a ``Retry-After`` header asks for, none below 0; None where it says nothing (RFC 9110, 10.2.3).
+    """How many seconds a ``Retry-After`` header asks for; None where it says nothing (RFC 9110, 10.2.3).
+
+    Never below 0 and never more than an hour, after which whoever was asked to wait may ask again.
 
     Args:
         text: The header: seconds, or an HTTP date.
         answered: The answer's own ``Date``, from which a date is counted.
     """
     if text.strip().isdecimal():
-        return float(text)
-    try:
-        return max(0.0, (parsedate_to_datetime(text) - parsedate_to_datetime(answered)).total_seconds())
-    except (ValueError, TypeError):
-        return None
+        asked_s = float(text)
+    else:
+        try:
+            asked_s = (parsedate_to_datetime(text) - parsedate_to_datetime(answered)).total_seconds()
+        except (ValueError, TypeError):
+            return None
+    return min(max(0.0, asked_s), MAX_RETRY_AFTER_S)
 
 
 def _decode_time(text: str | None) -> datetime | None:
