@@ -32,4 +32,5 @@ def test_one_works_and_one_is_told_so(reference, name):
                 assert reference.outcomes() == step.outcomes
             assert reference.jobs() == step.jobs
             assert reference.call("verify", "rows.parquet.run").code == 0
-    assert told or name == "again"  # Collecting takes less time than waiting for the lock does.
+    # What takes less time than waiting for the lock does may well leave nobody to be told.
+    assert told or name in {"again", "retry"}
