@@ -18,7 +18,7 @@ BUCKET = "bench"
 def upload(client: storage.Client, folder: Path, prefix: str) -> None:
     """As a submit stages its shards."""
     from geminate.adapters.gcs import GcsStore
-    from geminate.pipeline.uploads import upload_once
+    from geminate.pipeline.building.uploads import upload_once
 
     store = GcsStore(client)
     with ThreadPoolExecutor(4) as threads:
@@ -51,7 +51,7 @@ def upload_many_in_threads(client: storage.Client, folder: Path, prefix: str) ->
 def decode(client: storage.Client, folder: Path, prefix: str) -> None:
     """As a collect reads its predictions."""
     from geminate.adapters.gcs import GcsStore
-    from geminate.pipeline.predictions import find_predictions, iter_decoded
+    from geminate.pipeline.predicted.predictions import find_predictions, iter_decoded
     from geminate.stages.reading import ReadOptions
 
     files = find_predictions([f"gs://{BUCKET}/{folder.name}/"], lambda: GcsStore(client), lambda: None)

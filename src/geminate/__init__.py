@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     )
     from geminate.pipeline.estimate import estimate
     from geminate.pipeline.join import join, read_predictions
-    from geminate.pipeline.joined_rows import JoinedRows
     from geminate.pipeline.lines import RequestLines, build
     from geminate.pipeline.runs import Run
-    from geminate.pipeline.target import Target
+    from geminate.pipeline.submitting.target import Target
+    from geminate.pipeline.written.joined_rows import JoinedRows
     from geminate.stages.estimates import Estimate
     from geminate.stages.specs import Spec
 
@@ -55,13 +55,13 @@ _ROOMS = {
     "Where": "connect",
     "Estimate": "stages.estimates",
     "estimate": "pipeline.estimate",
-    "JoinedRows": "pipeline.joined_rows",
+    "JoinedRows": "pipeline.written.joined_rows",
     "join": "pipeline.join",
     "read_predictions": "pipeline.join",
     "RequestLines": "pipeline.lines",
     "build": "pipeline.lines",
     "Run": "pipeline.runs",
-    "Target": "pipeline.target",
+    "Target": "pipeline.submitting.target",
     "Spec": "stages.specs",
 }
 

@@ -11,7 +11,7 @@ from geminate.errors import TransientError
 from geminate.formats.prompts import open_prompts
 from geminate.ledger import Ledger
 from geminate.pipeline.build import BuildOptions
-from geminate.pipeline.predictions import find_predictions, iter_decoded
+from geminate.pipeline.predicted.predictions import find_predictions, iter_decoded
 from geminate.stages.reading import ReadOptions
 
 SPEC = gm.Spec.from_prompt("gemini-3.5-flash", "Rate {{ word }}.")

@@ -7,7 +7,7 @@ import pytest
 
 from geminate.errors import InputError
 from geminate.ledger import Ledger
-from geminate.pipeline.folder import RunFolder
+from geminate.pipeline.run_folder.folder import RunFolder
 from geminate.pipeline.verify import iter_damages
 
 POSITIONS = 12

@@ -8,7 +8,7 @@ from geminate.adapters.folder import FolderStore
 from geminate.connect import Outside
 from geminate.errors import InputError
 from geminate.ledger import Attempt, Ledger
-from geminate.pipeline.folder import Manifest, PromptsRecord, RunFolder, ShardRecord
+from geminate.pipeline.run_folder.folder import Manifest, PromptsRecord, RunFolder, ShardRecord
 
 
 class MemoryJobs:

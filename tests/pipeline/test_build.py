@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from geminate.errors import PromptError, TargetError, TransientError
 from geminate.formats.prompts import PromptOptions, open_prompts
 from geminate.pipeline.build import BuildOptions, build_run
-from geminate.pipeline.folder import REJECT_COLUMN, RunFolder
+from geminate.pipeline.run_folder.folder import REJECT_COLUMN, RunFolder
 from geminate.pipeline.verify import iter_damages
 from geminate.stages.specs import Spec
 from geminate.wire.schemas import load_schema

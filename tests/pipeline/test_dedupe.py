@@ -11,7 +11,7 @@ import geminate as gm
 from geminate.emulator import Emulator, EmulatorOptions
 from geminate.pipeline.build import BuildOptions
 from geminate.pipeline.collect import CollectOptions
-from geminate.pipeline.folder import RunFolder
+from geminate.pipeline.run_folder.folder import RunFolder
 from geminate.pipeline.verify import iter_damages
 
 SPEC = gm.Spec.from_prompt("gemini-3.5-flash", "Rate {{ word }}.")
@@ -134,7 +134,7 @@ def test_every_kind_of_column_is_shared(tmp_path):
 
 
 def test_a_long_answer_shared_by_many_does_not_fill_the_memory(tmp_path, monkeypatch):
-    monkeypatch.setattr("geminate.pipeline.fan_out._MAX_FILLED_BYTES", 2000)
+    monkeypatch.setattr("geminate.pipeline.written.fan_out._MAX_FILLED_BYTES", 2000)
     prompts = [{"key": str(at), "word": "same"} for at in range(300)]
     run = create(tmp_path / "run", prompts)
     run.submit(TARGET)

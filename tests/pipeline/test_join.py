@@ -11,7 +11,7 @@ import pytest
 import geminate as gm
 from geminate.errors import InputError, UsageError
 from geminate.pipeline.join import JoinSettings, open_join
-from geminate.pipeline.outputs import write_joined
+from geminate.pipeline.written.outputs import write_joined
 
 
 def request(text):

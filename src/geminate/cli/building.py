@@ -25,8 +25,8 @@ from geminate.errors import UsageError
 
 if TYPE_CHECKING:
     from geminate.connect import Where
-    from geminate.pipeline.folder import Manifest, MediaRecord
-    from geminate.pipeline.target import Target
+    from geminate.pipeline.run_folder.folder import Manifest, MediaRecord
+    from geminate.pipeline.submitting.target import Target
 
 
 @click.command()
@@ -59,7 +59,7 @@ def build(prompts: tuple[str, ...], out: str, run_path: Path | None, **options: 
     run_path = run_path or (Path(out.rstrip("/").rpartition("/")[2] + ".run") if remote else Path(out))
     chosen = replace(take_build_options(options, where), for_table=target is not None and target.for_table)
     if target and out.startswith("gs://") and not target.where.emulate:
-        from geminate.pipeline.target import check_staging
+        from geminate.pipeline.submitting.target import check_staging
 
         check_staging(target)
     uris: list[str] = []
@@ -76,7 +76,7 @@ def build(prompts: tuple[str, ...], out: str, run_path: Path | None, **options: 
 
 def _target(where: Where | None, out: str) -> Target:
     from geminate.connect import Where
-    from geminate.pipeline.target import Target, check_target
+    from geminate.pipeline.submitting.target import Target, check_target
 
     return check_target(Target(where or Where(), out))
 

@@ -41,7 +41,8 @@ def check(requests: tuple[str, ...], key: str | None, fix: Path | None, advice: 
     import msgspec
 
     from geminate.formats.line_files import find_line_files
-    from geminate.pipeline.check import find_requests, iter_request_violations
+    from geminate.pipeline.building.checked_lines import iter_request_violations
+    from geminate.pipeline.check import find_requests
     from geminate.stages.checks import CheckOptions
 
     as_json = options["as_json"]
@@ -72,7 +73,7 @@ def check(requests: tuple[str, ...], key: str | None, fix: Path | None, advice: 
 @json_option
 def verify(run_path: Path, **options: Any) -> Report:
     """Compare RUN's files with what was written."""
-    from geminate.pipeline.folder import RunFolder
+    from geminate.pipeline.run_folder.folder import RunFolder
     from geminate.pipeline.verify import iter_damages
 
     del options

@@ -21,7 +21,7 @@ from geminate.cli.report import Report, TerminalProgress, counted
 from geminate.errors import UsageError
 
 if TYPE_CHECKING:
-    from geminate.pipeline.progress import Notify
+    from geminate.pipeline.pace.progress import Notify
     from geminate.stages.estimates import Estimate, Range
 
 _SPEC_OPTIONS = ("spec_path", "model", "prompt", "system", "answer_schema", "media_columns", "max_image_edge")
@@ -37,7 +37,7 @@ _SPEC_OPTIONS = ("spec_path", "model", "prompt", "system", "answer_schema", "med
 @json_option
 def estimate(run_or_prompts: tuple[str, ...], history: str | None, **options: Any) -> Report:
     """Reckon requests, tokens and cost. They are ranges; nothing is sent."""
-    from geminate.pipeline.folder import is_run
+    from geminate.pipeline.run_folder.folder import is_run
 
     with TerminalProgress() as notify:
         if any(map(is_run, run_or_prompts)):

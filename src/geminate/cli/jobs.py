@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from geminate.pipeline.retry import Planned
     from geminate.pipeline.runs import Run
     from geminate.pipeline.submit import SubmitOptions
-    from geminate.pipeline.target import Target
+    from geminate.pipeline.submitting.target import Target
     from geminate.wire.changes import Changes
     from geminate.wire.jobs import Job
 

@@ -23,7 +23,7 @@ from geminate.cli.options import (
 from geminate.cli.report import EXIT_SOME_NOT_OK, Report, TerminalProgress
 
 if TYPE_CHECKING:
-    from geminate.pipeline.outputs import Joined, OutputOptions
+    from geminate.pipeline.written.outputs import Joined, OutputOptions
 
 _STRAYS = {
     "orphans": "predictions belong to no prompt",
@@ -69,10 +69,10 @@ def join(
     inputs: tuple[str, ...], predictions: tuple[str, ...], more: tuple[str, ...], out: str, **options: Any
 ) -> Report:
     """Join predictions of any origin, no run needed. Without --inputs: the predictions alone."""
-    from geminate.pipeline.datasets import is_table
     from geminate.pipeline.join import JoinSettings, open_alone, open_join
-    from geminate.pipeline.output_tables import check_output, write_joined_table
-    from geminate.pipeline.outputs import write_joined
+    from geminate.pipeline.submitting.datasets import is_table
+    from geminate.pipeline.written.output_tables import check_output, write_joined_table
+    from geminate.pipeline.written.outputs import write_joined
 
     spec = read_answer_spec(options)
     names, key, by = ("prefix", "keep_response"), options.pop("key"), options.pop("by")
@@ -96,7 +96,7 @@ def join(
 
 def take_output(options: dict[str, Any]) -> OutputOptions:
     """How the output is written; the options are taken out of ``options``."""
-    from geminate.pipeline.outputs import OutputOptions
+    from geminate.pipeline.written.outputs import OutputOptions
 
     overwrite, output_format, raw = (options.pop(name) for name in ("overwrite", "output_format", "raw_cells"))
     return OutputOptions(overwrite, output_format, guard_formulas=not raw)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from geminate.connect import Where
     from geminate.formats.prompts import PromptOptions, Prompts
     from geminate.pipeline.build import BuildOptions
-    from geminate.pipeline.opening import Stores
-    from geminate.pipeline.target import Target
+    from geminate.pipeline.building.opening import Stores
+    from geminate.pipeline.submitting.target import Target
     from geminate.stages.specs import Spec
 
 Command = Callable[..., Any]
@@ -259,7 +259,7 @@ def take_build_options(options: dict[str, Any], where: Where | None) -> BuildOpt
     """
     from geminate.connect import Where
     from geminate.pipeline.build import BuildOptions
-    from geminate.pipeline.prompt_media import Upload
+    from geminate.pipeline.building.prompt_media import Upload
 
     names = {"key": "key", "shard_rows": "max_rows", "shard_bytes": "max_shard_bytes"}
     names |= {"on_reject": "on_reject", "dedupe": "dedupe"}
@@ -272,7 +272,7 @@ def take_build_options(options: dict[str, Any], where: Where | None) -> BuildOpt
 def take_prompts(sources: tuple[str, ...], where: Where | None, options: dict[str, Any]) -> Prompts:
     """The prompts of the PROMPTS arguments; their options are taken out of ``options``."""
     from geminate.connect import Where
-    from geminate.pipeline.opening import Stores, as_prompts
+    from geminate.pipeline.building.opening import Stores, as_prompts
 
     return as_prompts(list(sources), take_prompt_options(options), Stores(where or Where()))
 
@@ -280,7 +280,7 @@ def take_prompts(sources: tuple[str, ...], where: Where | None, options: dict[st
 def take_target(options: dict[str, Any]) -> Target | None:
     """Where the jobs should go, None where no option says; they are taken out of ``options``."""
     from geminate.connect import Where
-    from geminate.pipeline.target import Target
+    from geminate.pipeline.submitting.target import Target
 
     where, places = take_where(options), (options.pop("staging"), options.pop("predictions_to"))
     return None if where is None and not any(places) else Target(where or Where(), *places)
@@ -289,6 +289,6 @@ def take_target(options: dict[str, Any]) -> Target | None:
 def take_stores(options: dict[str, Any]) -> Stores:
     """What opens the stores behind ``gs://`` and ``bq://`` URIs; the options are taken out of ``options``."""
     from geminate.connect import Where
-    from geminate.pipeline.opening import Stores
+    from geminate.pipeline.building.opening import Stores
 
     return Stores(take_where(options) or Where())

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from geminate.pipeline.progress import Progress
+    from geminate.pipeline.pace.progress import Progress
 
 
 EXIT_SOME_NOT_OK = 3
@@ -51,7 +51,7 @@ class Report:
 
 def with_on_done(report: Report, run_path: Path, command: str | None) -> Report:
     """The report, with what went wrong in the user's own command, if there is one and it is its time."""
-    from geminate.pipeline.on_done import run_on_done
+    from geminate.pipeline.submitting.on_done import run_on_done
 
     trouble = run_on_done(run_path, command, report.document or {}) if command else None
     if trouble is None:

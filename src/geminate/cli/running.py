@@ -37,8 +37,8 @@ from geminate.cli.report import (
 from geminate.errors import UsageError
 
 if TYPE_CHECKING:
-    from geminate.pipeline.outputs import Joined
     from geminate.pipeline.whole import Whole, WholeOptions
+    from geminate.pipeline.written.outputs import Joined
 
 
 @click.command()

@@ -77,9 +77,9 @@ def wait(run_path: Path, on_done: str | None, **options: Any) -> Report:
 def cancel(run_path: Path, out: str | None, *, overwrite: bool, **options: Any) -> Report:
     """End the jobs of RUN. It asks the service, and waits until it has; what they have finished is billed."""
     from geminate.pipeline.collect import CollectOptions
-    from geminate.pipeline.outputs import OutputOptions
-    from geminate.pipeline.progress import Progress
+    from geminate.pipeline.pace.progress import Progress
     from geminate.pipeline.runs import Run
+    from geminate.pipeline.written.outputs import OutputOptions
 
     del options
     run, output = Run.open(run_path), OutputOptions(overwrite)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from geminate.errors import InputError
 from geminate.ledger import Attempt
-from geminate.pipeline.folder import Manifest, RunFolder
-from geminate.pipeline.progress import Notify
+from geminate.pipeline.pace.progress import Notify
+from geminate.pipeline.run_folder.folder import Manifest, RunFolder
 
 
 @dataclass(frozen=True, slots=True)

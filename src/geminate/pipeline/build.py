@@ -18,7 +18,12 @@ import geminate
 from geminate.errors import PromptError
 from geminate.formats.prompts import Prompts
 from geminate.ledger import Attempt, Ledger
-from geminate.pipeline.folder import (
+from geminate.pipeline.building.prompt_media import PromptMedia, Upload
+from geminate.pipeline.building.request_tables import pass_columns
+from geminate.pipeline.building.templates import LineGuard, compile_spec, notes_on, refuse_unsound_shards
+from geminate.pipeline.pace.overlap import iter_ahead
+from geminate.pipeline.pace.progress import Notify, Progress, silent
+from geminate.pipeline.run_folder.folder import (
     MANIFEST_FACT,
     MANIFEST_NAME,
     MEDIA_NAME,
@@ -33,14 +38,9 @@ from geminate.pipeline.folder import (
     SourceRecord,
     hash_file,
 )
-from geminate.pipeline.followers import FollowersFile
-from geminate.pipeline.new_folder import new_folder
-from geminate.pipeline.overlap import iter_ahead
-from geminate.pipeline.progress import Notify, Progress, silent
-from geminate.pipeline.prompt_media import PromptMedia, Upload
-from geminate.pipeline.request_tables import pass_columns
-from geminate.pipeline.shard_files import ShardFiles
-from geminate.pipeline.templates import LineGuard, compile_spec, notes_on, refuse_unsound_shards
+from geminate.pipeline.run_folder.followers import FollowersFile
+from geminate.pipeline.run_folder.new_folder import new_folder
+from geminate.pipeline.run_folder.shard_files import ShardFiles
 from geminate.stages.keys import KeyColumn, KeyRegister, choose_key, find_duplicate
 from geminate.stages.requests import RequestEncoder
 from geminate.stages.requests.media import MediaColumns

@@ -8,15 +8,13 @@ from pathlib import Path
 
 from geminate.errors import InputError, TargetError, UsageError
 from geminate.formats.atomic import open_atomic
-from geminate.formats.line_files import PIECE_BYTES, LineFile, find_line_files
-from geminate.pipeline.checked_tables import open_request_table
-from geminate.pipeline.datasets import is_table
-from geminate.pipeline.folder import is_run
-from geminate.pipeline.opening import Stores
-from geminate.pipeline.progress import Notify, Progress, silent
-from geminate.stages.checks import CheckOptions, RequestChecker, fix_line
+from geminate.formats.line_files import LineFile, find_line_files
+from geminate.pipeline.building.opening import Stores
+from geminate.pipeline.predicted.checked_tables import open_request_table
+from geminate.pipeline.run_folder.folder import is_run
+from geminate.pipeline.submitting.datasets import is_table
+from geminate.stages.checks import fix_line
 from geminate.wire.lines import iter_line_blocks
-from geminate.wire.violations import Violation
 
 
 def name_requests(names: Iterable[str]) -> list[str]:
@@ -45,28 +43,6 @@ def find_requests(names: Iterable[str], stores: Stores) -> tuple[list[LineFile],
         raise UsageError("files and tables are held against other rules", remedy="check them one after the other")
     store = stores.tables()
     return [open_request_table(uri, store) for uri in tables], True
-
-
-def iter_request_violations(
-    files: list[LineFile], options: CheckOptions | None = None, notify: Notify = silent
-) -> Iterator[Violation]:
-    """Every violation of a set of request files: line by line in their order, then those of the set as a whole.
-
-    Files are read once. Memory is that of a few MiB and 16 bytes a key.
-    """
-    checker = RequestChecker(options)
-    for file in files:
-        for block in iter_line_blocks(file.iter_pieces()):
-            yield from checker.feed(block, file.name)
-            notify(Progress("check", checker.line_count, None, "lines"))
-    yield from checker.finish()
-
-
-def first_violation(path: Path, options: CheckOptions | None = None) -> Violation | None:
-    """What is wrong first with the request lines of one job, None where nothing is."""
-    with path.open("rb") as file:
-        pieces = iter(lambda: file.read(PIECE_BYTES), b"")
-        return next(iter_request_violations([LineFile(path.name, None, lambda: pieces)], options), None)
 
 
 @dataclass(frozen=True, slots=True)

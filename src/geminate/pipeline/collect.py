@@ -17,20 +17,20 @@ from geminate.errors import InputError, UsageError
 from geminate.formats.line_files import LineFile, iter_path_blocks
 from geminate.formats.record_spool import RecordSpool
 from geminate.ledger import OVER, Attempt, Ledger
-from geminate.pipeline.claims import make_claim, sweep_claim
-from geminate.pipeline.datasets import is_table
-from geminate.pipeline.fan_out import fan_out
-from geminate.pipeline.folder import REJECT_COLUMN, SPEC_NAME, Manifest, RunFolder, ShardRecord
-from geminate.pipeline.followers import Followers
-from geminate.pipeline.media import open_media_folder, with_media_files
-from geminate.pipeline.opening import DEFAULT_STORES
-from geminate.pipeline.output_tables import check_output, write_joined_table
-from geminate.pipeline.outputs import Joined, OnStray, OpenRows, OutputOptions, RowStream, write_joined
-from geminate.pipeline.prediction_tables import open_prediction_table
-from geminate.pipeline.predictions import find_predictions, iter_decoded
-from geminate.pipeline.progress import Notify, silent
-from geminate.pipeline.templates import read_answer
+from geminate.pipeline.building.opening import DEFAULT_STORES
+from geminate.pipeline.building.templates import read_answer
+from geminate.pipeline.pace.progress import Notify, silent
+from geminate.pipeline.predicted.prediction_tables import open_prediction_table
+from geminate.pipeline.predicted.predictions import find_predictions, iter_decoded
+from geminate.pipeline.run_folder.folder import REJECT_COLUMN, SPEC_NAME, Manifest, RunFolder, ShardRecord
+from geminate.pipeline.run_folder.followers import Followers
+from geminate.pipeline.submitting.datasets import is_table
 from geminate.pipeline.wait import job_of
+from geminate.pipeline.written.claims import make_claim, sweep_claim
+from geminate.pipeline.written.fan_out import fan_out
+from geminate.pipeline.written.media import open_media_folder, with_media_files
+from geminate.pipeline.written.output_tables import check_output, write_joined_table
+from geminate.pipeline.written.outputs import Joined, OnStray, OpenRows, OutputOptions, RowStream, write_joined
 from geminate.ports import ObjectStore, TableStore
 from geminate.stages.contents import order_contents
 from geminate.stages.join import Joiner, JoinOptions

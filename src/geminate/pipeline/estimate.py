@@ -11,10 +11,10 @@ import pyarrow as pa
 
 from geminate.formats.line_files import find_line_files
 from geminate.ledger import Attempt
-from geminate.pipeline.folder import SPEC_NAME, Manifest, RunFolder
+from geminate.pipeline.building.opening import DEFAULT_STORES, as_prompts
 from geminate.pipeline.lines import RequestLines
-from geminate.pipeline.opening import DEFAULT_STORES, as_prompts
-from geminate.pipeline.progress import Notify, Progress, silent
+from geminate.pipeline.pace.progress import Notify, Progress, silent
+from geminate.pipeline.run_folder.folder import SPEC_NAME, Manifest, RunFolder
 from geminate.pipeline.usage import read_history
 from geminate.stages.estimates import Estimate, Estimator, Usage
 from geminate.stages.specs import Spec

@@ -16,13 +16,13 @@ from geminate.errors import InputError, UsageError
 from geminate.formats.line_files import LineFile, find_line_files
 from geminate.formats.prompts import PromptOptions
 from geminate.formats.record_spool import RecordSpool
-from geminate.pipeline.joined_rows import JoinedRows
-from geminate.pipeline.lefts import KEY_NAMES, Left, holds_requests, open_prompt_side, open_request_side
-from geminate.pipeline.media import open_media_folder, with_media_files
-from geminate.pipeline.opening import DEFAULT_STORES, Stores, as_prompts
-from geminate.pipeline.outputs import OnStray, OpenRows, RowStream
-from geminate.pipeline.predictions import find_predictions, iter_decoded
-from geminate.pipeline.templates import read_answer
+from geminate.pipeline.building.opening import DEFAULT_STORES, Stores, as_prompts
+from geminate.pipeline.building.templates import read_answer
+from geminate.pipeline.predicted.lefts import KEY_NAMES, Left, holds_requests, open_prompt_side, open_request_side
+from geminate.pipeline.predicted.predictions import find_predictions, iter_decoded
+from geminate.pipeline.written.joined_rows import JoinedRows
+from geminate.pipeline.written.media import open_media_folder, with_media_files
+from geminate.pipeline.written.outputs import OnStray, OpenRows, RowStream
 from geminate.stages.alone import LonePredictions
 from geminate.stages.contents import order_contents
 from geminate.stages.join import Joiner, JoinOptions

@@ -9,9 +9,9 @@ from typing import Any
 import pyarrow as pa
 
 from geminate.formats.prompts import Prompts
-from geminate.pipeline.opening import as_prompts
-from geminate.pipeline.prompt_media import REHEARSED, PromptMedia, Upload
-from geminate.pipeline.templates import LineGuard, compile_spec
+from geminate.pipeline.building.opening import as_prompts
+from geminate.pipeline.building.prompt_media import REHEARSED, PromptMedia, Upload
+from geminate.pipeline.building.templates import LineGuard, compile_spec
 from geminate.stages.keys import choose_key
 from geminate.stages.requests import RequestBlock
 from geminate.stages.specs import Spec

@@ -14,10 +14,10 @@ from geminate.errors import InputError, UsageError
 from geminate.formats.atomic import open_atomic
 from geminate.formats.line_files import iter_path_blocks
 from geminate.ledger import SETTLED, Attempt
-from geminate.pipeline.check import first_violation
+from geminate.pipeline.building.checked_lines import first_violation
 from geminate.pipeline.collect import Collector, ShardJoin
-from geminate.pipeline.folder import RETRY_CHANGES_FACT, RETRY_FILES_FACT, hash_file
-from geminate.pipeline.outputs import drop
+from geminate.pipeline.run_folder.folder import RETRY_CHANGES_FACT, RETRY_FILES_FACT, hash_file
+from geminate.pipeline.written.outputs import drop
 from geminate.stages.checks import CheckOptions, RequestChecker
 from geminate.stages.keys import KeyColumn
 from geminate.stages.report import JoinReport

@@ -13,13 +13,20 @@ from geminate.adapters.system import SystemClock
 from geminate.connect import Outside, create_url, locate_bucket, open_outside, open_store
 from geminate.errors import TransientError
 from geminate.ledger import SETTLED, UNSENT, Attempt, Ledger
-from geminate.pipeline.folder import Manifest, RunFolder
-from geminate.pipeline.patience import call_patiently
-from geminate.pipeline.plan import JobPlan, Preview
-from geminate.pipeline.preflight import Preflight
-from geminate.pipeline.progress import Notify, silent
+from geminate.pipeline.pace.patience import call_patiently
+from geminate.pipeline.pace.progress import Notify, silent
+from geminate.pipeline.run_folder.folder import Manifest, RunFolder
 from geminate.pipeline.submit import Stager, SubmitOptions, Submitter
-from geminate.pipeline.target import Target, read_settings, read_target, settle_project, settle_settings, settle_target
+from geminate.pipeline.submitting.plan import JobPlan, Preview
+from geminate.pipeline.submitting.preflight import Preflight
+from geminate.pipeline.submitting.target import (
+    Target,
+    read_settings,
+    read_target,
+    settle_project,
+    settle_settings,
+    settle_target,
+)
 from geminate.pipeline.wait import (
     Cancelled,
     JobStatus,
@@ -37,8 +44,8 @@ from geminate.wire.jobs import Job, JobSettings
 if TYPE_CHECKING:
     from geminate.pipeline.build import BuildOptions
     from geminate.pipeline.collect import CollectOptions
-    from geminate.pipeline.outputs import Joined
     from geminate.pipeline.retry import Planned
+    from geminate.pipeline.written.outputs import Joined
     from geminate.stages.estimates import Estimate
     from geminate.stages.specs import Spec
 
@@ -78,7 +85,7 @@ class Run:
             TargetError: The folder exists.
         """
         from geminate.pipeline.build import build_run
-        from geminate.pipeline.opening import as_prompts
+        from geminate.pipeline.building.opening import as_prompts
 
         manifest = build_run(as_prompts(prompts), spec, Path(path), options, notify)
         return cls(RunFolder(Path(path)), manifest, SystemClock())

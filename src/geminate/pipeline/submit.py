@@ -18,14 +18,14 @@ from typing import Any
 from geminate.errors import AccessError, InputError, TransientError
 from geminate.ledger import SETTLED, UNSENT, Attempt, Ledger
 from geminate.pipeline.budget import Budget
-from geminate.pipeline.datasets import is_table
-from geminate.pipeline.folder import Manifest, RunFolder
-from geminate.pipeline.opening import DEFAULT_STORES
-from geminate.pipeline.patience import call_patiently
-from geminate.pipeline.plan import JobPlan
-from geminate.pipeline.progress import Notify, Progress, silent
-from geminate.pipeline.request_tables import RequestTables
-from geminate.pipeline.uploads import upload_once
+from geminate.pipeline.building.opening import DEFAULT_STORES
+from geminate.pipeline.building.request_tables import RequestTables
+from geminate.pipeline.building.uploads import upload_once
+from geminate.pipeline.pace.patience import call_patiently
+from geminate.pipeline.pace.progress import Notify, Progress, silent
+from geminate.pipeline.run_folder.folder import Manifest, RunFolder
+from geminate.pipeline.submitting.datasets import is_table
+from geminate.pipeline.submitting.plan import JobPlan
 from geminate.ports import Clock, JobService, ObjectStore, TableStore
 from geminate.wire.jobs import ATTEMPT_LABEL, RUN_LABEL, JobSettings, decode_job, encode_job, label_filter
 

@@ -15,13 +15,13 @@ import pyarrow.compute as pc
 from geminate.connect import open_outside
 from geminate.errors import InputError
 from geminate.ledger import Ledger
+from geminate.pipeline.building.opening import as_prompts
+from geminate.pipeline.building.prompt_media import REHEARSED, PromptMedia
+from geminate.pipeline.building.templates import compile_spec
 from geminate.pipeline.collect import CollectOptions, Collector
-from geminate.pipeline.folder import SPEC_NAME, RunFolder, is_run
-from geminate.pipeline.opening import as_prompts
-from geminate.pipeline.outputs import drop
-from geminate.pipeline.prompt_media import REHEARSED, PromptMedia
-from geminate.pipeline.target import settle_target
-from geminate.pipeline.templates import compile_spec
+from geminate.pipeline.run_folder.folder import SPEC_NAME, RunFolder, is_run
+from geminate.pipeline.submitting.target import settle_target
+from geminate.pipeline.written.outputs import drop
 from geminate.stages.estimates import RequestMeter, Usage, UsageMeter
 from geminate.stages.report import JoinReport
 from geminate.stages.specs import Spec

@@ -10,7 +10,14 @@ from geminate.errors import GeminateError, TransientError
 from geminate.formats.atomic import HIDDEN_PREFIX
 from geminate.ledger import LEDGER_NAME, Ledger
 from geminate.locks import LOCK_NAME
-from geminate.pipeline.folder import EMULATOR_NAME, MANIFEST_FACT, MANIFEST_NAME, RETRY_FILES_FACT, RunFolder, hash_file
+from geminate.pipeline.run_folder.folder import (
+    EMULATOR_NAME,
+    MANIFEST_FACT,
+    MANIFEST_NAME,
+    RETRY_FILES_FACT,
+    RunFolder,
+    hash_file,
+)
 
 
 @dataclass(frozen=True, slots=True)

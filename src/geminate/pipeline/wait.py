@@ -8,8 +8,8 @@ from functools import partial
 
 from geminate.errors import InputError, TransientError
 from geminate.ledger import SETTLED, Attempt, Ledger
-from geminate.pipeline.patience import call_patiently, pause
-from geminate.pipeline.progress import Notify, Progress, silent
+from geminate.pipeline.pace.patience import call_patiently, pause
+from geminate.pipeline.pace.progress import Notify, Progress, silent
 from geminate.ports import Clock, JobService
 from geminate.wire.jobs import CANCELLING_STATE, Job, decode_job
 

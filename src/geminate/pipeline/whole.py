@@ -10,17 +10,17 @@ from geminate.errors import TargetError
 from geminate.formats.prompts import Prompts
 from geminate.ledger import Ledger
 from geminate.pipeline.build import BuildOptions
-from geminate.pipeline.claims import read_finished
 from geminate.pipeline.collect import CollectOptions
-from geminate.pipeline.datasets import is_table
-from geminate.pipeline.folder import SourceRecord
-from geminate.pipeline.new_folder import made_meanwhile
-from geminate.pipeline.output_tables import refuse_existing
-from geminate.pipeline.outputs import Joined
-from geminate.pipeline.progress import Notify, silent
+from geminate.pipeline.pace.progress import Notify, silent
+from geminate.pipeline.run_folder.folder import SourceRecord
+from geminate.pipeline.run_folder.new_folder import made_meanwhile
 from geminate.pipeline.runs import Run
 from geminate.pipeline.submit import SubmitOptions
-from geminate.pipeline.target import Target, check_target
+from geminate.pipeline.submitting.datasets import is_table
+from geminate.pipeline.submitting.target import Target, check_target
+from geminate.pipeline.written.claims import read_finished
+from geminate.pipeline.written.output_tables import refuse_existing
+from geminate.pipeline.written.outputs import Joined
 from geminate.stages.specs import Spec
 from geminate.wire.jobs import Job
 

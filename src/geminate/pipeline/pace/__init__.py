@@ -1,0 +1,1 @@
+"""Reading ahead, pauses, progress, and starting fast."""

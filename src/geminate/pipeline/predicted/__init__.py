@@ -1,0 +1,1 @@
+"""From where predictions lie to decoded blocks, and what they are joined to."""

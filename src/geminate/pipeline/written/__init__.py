@@ -1,0 +1,1 @@
+"""Joined rows into outputs, whole or not at all, with what they count beside them."""
