@@ -8,19 +8,23 @@ from google.api_core.exceptions import Forbidden
 from google.api_core.retry import Retry
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
+from requests import Response
 
-from geminate.adapters import bigquery as adapter
-from geminate.adapters.bigquery import BigQueryTables
+from geminate import resumable
+from geminate.adapters.bigquery import BigQueryTables, failures
 from geminate.emulator import Emulator, EmulatorOptions
 from geminate.errors import AccessError, InputError, TransientError
 from geminate.ports import TableColumn
 
 DATASET = "bq://emulated.words"
+BLOCK_BYTES = 256 * 1024
 
 
 @pytest.fixture
 def open_tables(tmp_path, monkeypatch):
-    monkeypatch.setattr(adapter, "_RETRY", Retry(initial=0.01, timeout=0.2, predicate=adapter._is_passing))
+    monkeypatch.setattr(failures, "RETRY", Retry(initial=0.01, timeout=0.2, predicate=failures._is_passing))
+    monkeypatch.setattr(resumable, "_FIRST_CEILING_S", 0.01)
+    monkeypatch.setattr(resumable, "_BLOCK_BYTES", BLOCK_BYTES)
     opened = []
 
     def start(*faults):
@@ -99,3 +103,23 @@ def test_rows_over_rest_dial_no_other_host(open_tables, monkeypatch):
     with closing(open_tables()) as tables:
         info = tables.load(f"{DATASET}.t", [TableColumn("key", "STRING")], lambda: [b'{"key":"a"}\n'], "load")
         assert [batch.num_rows for batch in tables.read(info)] == [1]
+
+
+@pytest.mark.parametrize("blocks", [0, 1, 2, 2.5])
+@pytest.mark.parametrize("fault", [None, "return-503", "return-503; commit", "reset-before", "reset-after"])
+def test_an_upload_goes_on_where_it_broke_whatever_its_length(open_tables, fault, blocks):
+    line = b'{"key":"' + b"x" * 16373 + b'"}\n'
+    assert BLOCK_BYTES % len(line) == 0
+    number = int(blocks * BLOCK_BYTES) // len(line)
+    # The dataset and the job are asked for before.
+    tables = open_tables(*["stall-for-0s"] * 2, *([fault, "stall-for-0s", "stall-for-0s"] * 9 if fault else ()))
+    info = tables.load(f"{DATASET}.t", [TableColumn("key", "STRING")], lambda: [line] * number, "load")
+    assert info.rows == number
+
+
+def test_an_upload_that_is_answered_by_nonsense_ends(open_tables, monkeypatch):
+    answer = Response()
+    answer.status_code, answer._content = 200, b"no document"
+    monkeypatch.setattr("google.auth.transport.requests.AuthorizedSession.put", lambda *_, **__: answer)
+    with pytest.raises(TransientError, match=r"BigQuery failed 8 times, the last time so: the answer is no document"):
+        open_tables().load(f"{DATASET}.t", [TableColumn("key", "STRING")], lambda: [b'{"key":"a"}\n'], "load")

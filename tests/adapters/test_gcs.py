@@ -9,7 +9,8 @@ import requests
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 
-from geminate.adapters.gcs import GcsStore, failures
+from geminate import resumable
+from geminate.adapters.gcs import GcsStore
 from geminate.emulator import Emulator, EmulatorOptions
 from geminate.errors import AccessError, DamageError, InputError, TargetError, TransientError
 from geminate.ports import ObjectInfo
@@ -31,8 +32,8 @@ FAULTS = [
 def open_store(tmp_path, monkeypatch):
     """A store on an emulator with this fault script, and the emulator's bucket."""
     monkeypatch.setenv("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
-    monkeypatch.setattr(failures, "_FIRST_CEILING_S", 0.01)
-    monkeypatch.setattr("geminate.adapters.gcs.upload._BLOCK_BYTES", MIB)
+    monkeypatch.setattr(resumable, "_FIRST_CEILING_S", 0.01)
+    monkeypatch.setattr("geminate.resumable._BLOCK_BYTES", MIB)
     monkeypatch.setattr("geminate.adapters.gcs.download.RANGE_BYTES", MIB)
     with contextlib.ExitStack() as stack:
 

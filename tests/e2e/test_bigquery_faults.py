@@ -9,7 +9,8 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
 import geminate as gm
-from geminate.adapters import bigquery as adapter
+from geminate import resumable
+from geminate.adapters.bigquery import failures
 from geminate.connect import open_tables
 from geminate.emulator import Emulator, EmulatorOptions
 from geminate.errors import TransientError
@@ -24,8 +25,8 @@ COLUMNS = [bigquery.SchemaField("key", "STRING"), bigquery.SchemaField("word", "
 
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch):
-    monkeypatch.setattr(adapter, "_RETRY", Retry(initial=0.01, maximum=0.1, timeout=20, predicate=adapter._is_passing))
-    monkeypatch.setattr("google.resumable_media._helpers.calculate_retry_wait", lambda *_: (0.01, 0.01))
+    monkeypatch.setattr(failures, "RETRY", Retry(initial=0.01, maximum=0.1, timeout=20, predicate=failures._is_passing))
+    monkeypatch.setattr(resumable, "_FIRST_CEILING_S", 0.01)
 
 
 def finish(step):

@@ -4,7 +4,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import geminate as gm
-from geminate.adapters.gcs import download, failures
+from geminate import resumable
+from geminate.adapters.gcs import download
 from geminate.connect import open_store
 from geminate.emulator import Emulator, EmulatorOptions
 from geminate.errors import TransientError
@@ -27,7 +28,7 @@ CASES += [("read", "return-corrupted-data")]
 @pytest.fixture(autouse=True)
 def _prompt_failures(monkeypatch):
     monkeypatch.setenv("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
-    monkeypatch.setattr(failures, "_FIRST_CEILING_S", 0.01)
+    monkeypatch.setattr(resumable, "_FIRST_CEILING_S", 0.01)
 
 
 def run_all(folder, faults):

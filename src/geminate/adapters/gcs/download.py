@@ -13,9 +13,10 @@ from google.api_core import exceptions as api
 from google.cloud import storage
 from google.cloud.storage.exceptions import InvalidResponse
 
-from geminate.adapters.gcs.failures import BROKEN, TIMEOUT_S, TRANSIENT_CODES, Patience, code_of, errors_about
+from geminate.adapters.gcs.failures import BROKEN, SERVICE, TIMEOUT_S, code_of, errors_about
 from geminate.errors import DamageError, TransientError
 from geminate.ports import ObjectInfo
+from geminate.resumable import TRANSIENT_CODES, Patience
 
 RANGE_BYTES = 8 * 1024 * 1024
 _RANGES_AHEAD = 4
@@ -78,7 +79,7 @@ def _iter_ahead(blob: storage.Blob, info: ObjectInfo, start: int) -> Iterator[by
 
 def _read_range(blob: storage.Blob, info: ObjectInfo, begin: int) -> bytes:
     end = min(begin + RANGE_BYTES, info.size)
-    got, patience = io.BytesIO(), Patience(info.uri)
+    got, patience = io.BytesIO(), Patience(SERVICE, info.uri)
     with errors_about(info.uri):
         while (place := begin + got.tell()) < end:
             try:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -17,43 +15,15 @@ from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from geminate.errors import AccessError, GeminateError, InputError, TargetError, TransientError
+from geminate.resumable import TRANSIENT_CODES
 
+SERVICE = "Cloud Storage"
 RETRY = DEFAULT_RETRY.with_delay(initial=0.25, maximum=16, multiplier=2).with_timeout(120)
 """For calls that may be repeated: those that only read, those that make nothing visible, and deletes of one version."""
 TIMEOUT_S = (10, 60)
 """For a connection, and for each silence on it."""
-TRANSIENT_CODES = frozenset({408, 429, 500, 502, 503, 504})
-"""What asks to try again (documentation of the retry strategy, 2026-11)."""
 BROKEN = (requests.RequestException, urllib3.exceptions.HTTPError, ConnectionError, auth.TransportError)
 """What a connection that failed looks like; raw downloads let urllib3's own errors through."""
-
-_MAX_FAILURES = 8
-_FIRST_CEILING_S, _LAST_CEILING_S = 0.25, 16.0
-
-
-class Patience:
-    """Counts the failures of one piece of work, and waits a little longer after each.
-
-    Args:
-        uri: What the work is about.
-    """
-
-    def __init__(self, uri: str) -> None:
-        self._uri = uri
-        self.failures = 0
-
-    def endure(self, why: str, cause: BaseException | None = None) -> None:
-        """Nothing, after a pause.
-
-        Raises:
-            TransientError: That was one failure too many.
-        """
-        self.failures += 1
-        if self.failures >= _MAX_FAILURES:
-            what = f"Cloud Storage failed {self.failures} times, the last time so: {why}"
-            raise TransientError(what, where=self._uri, remedy="try again") from cause
-        ceiling_s = min(_FIRST_CEILING_S * 2 ** (self.failures - 1), _LAST_CEILING_S)
-        time.sleep(random.random() * ceiling_s)  # noqa: S311 jitter needs no secrecy
 
 
 @contextmanager

@@ -28,7 +28,7 @@ class _Session:
     description: Any
     file: IO[bytes]
     size: int = 0
-    answer: dict[str, Any] | None = None
+    answer: dict[str, Any] | BigQueryError | None = None
 
 
 class Uploads:
@@ -89,7 +89,12 @@ class Uploads:
                 return HttpReply(308, b"", headers)
             session.file.seek(0)
             with session.file:
-                session.answer = take(session.description, session.file)
+                try:
+                    session.answer = take(session.description, session.file)
+                except BigQueryError as error:
+                    session.answer = error
+        if isinstance(session.answer, BigQueryError):
+            raise session.answer
         return HttpReply.of_json(session.answer)
 
 
