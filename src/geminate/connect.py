@@ -41,6 +41,7 @@ class Where:
         buckets_path: A folder that stands in for Cloud Storage.
         answerer: What answers in the embedded emulator, as ``module:function``; None for the built-in one.
         impersonate: The service account that calls are made as, None for the credentials' own.
+        faults: What goes wrong in the embedded emulator: the path of a fault script.
     """
 
     project: str | None = None
@@ -50,6 +51,7 @@ class Where:
     buckets_path: Path | None = None
     answerer: str | None = None
     impersonate: str | None = None
+    faults: str | None = None
 
     @property
     def is_local(self) -> bool:
@@ -177,6 +179,7 @@ def _embedded_emulator(where: Where, emulator_path: Path) -> Iterator[Where]:
 
     options = EmulatorOptions(
         answerer=where.answerer,
+        faults=where.faults,
         bigquery_endpoint=os.environ.get(_BIGQUERY_HOST),
         new_dataset_location=where.location,
     )

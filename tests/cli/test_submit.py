@@ -157,3 +157,15 @@ def test_shards_that_lie_in_a_bucket_are_submitted_in_the_project_named_then(gem
         submitted = geminate(*command)
     assert submitted.code == 0, submitted.err
     assert "projects/mine/" in submitted.err
+
+
+def test_a_fault_script_for_the_embedded_emulator_stays_with_the_run(geminate, prompts, tmp_path, monkeypatch):
+    (tmp_path / "faults.yaml").write_text("jobs: [{display_name: '*-1', rows: [{status: RESOURCE_EXHAUSTED}]}]")
+    run = ("run", prompts, *SPEC, "--emulate", "--faults", "faults.yaml", "-o", "rows.jsonl")
+    assert (first := geminate(*run)).code == 3, first.err
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert (again := geminate("retry", tmp_path / "rows.jsonl.run")).code == 0, again.err
+    refused = geminate("build", prompts, *SPEC, "--faults", "faults.yaml", "--out", "run")
+    assert (refused.code, "--faults goes with --emulate" in refused.err) == (2, True)

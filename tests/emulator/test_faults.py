@@ -164,6 +164,27 @@ class TestJobs:
         again = emulate(faults=script)
         assert again.run(ROWS[:1], displayName="a3", **red)["state"] == "JOB_STATE_SUCCEEDED"
 
+    def test_an_entry_may_come_with_the_create_call_and_outlives_a_restart(self, emulate):
+        script = {"jobs": [{"end": "CANCELLED"}], "rows": [{"status": "INTERNAL", "keys": "r-000"}]}
+        client = emulate(faults=script, manual=True)
+        client.write(ROWS)
+        entry = json.dumps({"end": "FAILED", "after": 0.5, "rows": [{"answer": "SAFETY"}]})
+        name = client.call("POST", JOBS, json=job_body(), headers={FAULT_HEADER: entry}).json()["name"]
+        other = client.create()
+        client = emulate(faults=script)
+        job = client.wait(name)
+        assert (job["state"], len(client.predictions(job))) == ("JOB_STATE_FAILED", 100)
+        assert {line["response"]["candidates"][0]["finishReason"] for line in client.predictions(job)} == {"SAFETY"}
+        assert client.wait(other)["state"] == "JOB_STATE_CANCELLED"
+
+    def test_a_list_shows_a_job_late(self, emulate):
+        client = emulate(manual=True, faults={"jobs": [{"listed_after_s": 60}]})
+        name = client.create(ROWS)
+        assert client.job(name)["name"] == name
+        assert count_jobs(client) == 0
+        client.emulator.step(60)
+        assert count_jobs(client) == 1
+
     def test_missing_doubled_and_orphaned_rows(self, emulate):
         client = emulate(faults={"jobs": [{"missing": 0.2, "doubled": 0.2, "orphaned": 0.1}]})
         keys = [line["key"] for line in client.predictions(client.run(ROWS))]

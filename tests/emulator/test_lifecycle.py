@@ -60,10 +60,12 @@ def test_open_connections_and_running_jobs_do_not_hold_it_up(emulate):
     assert not [thread for thread in threading.enumerate() if "emulator" in thread.name]
 
 
-def test_only_a_manual_emulator_is_stepped(client, tmp_path):
-    with pytest.raises(UsageError, match="manual=True"):
-        client.emulator.step()
-    with pytest.raises(UsageError, match="manual=True"):
+def test_the_time_of_a_started_emulator_moves_on_and_never_back(client, tmp_path):
+    assert client.emulator.step(0) == 0
+    for seconds in (-1, float("inf"), float("nan")):
+        with pytest.raises(UsageError, match="cannot move on"):
+            client.emulator.step(seconds)
+    with pytest.raises(UsageError, match="not started"):
         Emulator(tmp_path / "other", EmulatorOptions(manual=True)).step()
 
 

@@ -1,9 +1,12 @@
+import json
 import socket
 import time
 
 import pytest
+import requests
 
 from geminate.emulator import FAULT_HEADER
+from geminate.emulator.limits import LIMITS
 
 from .conftest import PARENT, job_body, prompt
 
@@ -76,7 +79,48 @@ def test_an_answer_takes_milliseconds(client):
     assert min(times) < 0.02
 
 
+def step(client, **body):
+    return requests.post(f"{client.emulator.url}/step", json=body, timeout=5)
+
+
+def test_the_time_moves_on_over_http(emulate):
+    client = emulate()
+    client.write([prompt(key) for key in "abcdefgh"])
+    waits, crawls = (
+        client.call("POST", JOBS, json=job_body(), headers={FAULT_HEADER: json.dumps(entry)}).json()["name"]
+        for entry in ({"pending_s": LIMITS.queue_limit_s + 1}, {"row_latency_s": LIMITS.run_limit_s / 4})
+    )
+    while "outputInfo" not in client.job(crawls):
+        time.sleep(0.005)
+    step(client, seconds=LIMITS.run_limit_s)
+    job = client.wait(crawls)
+    assert (job["state"], len(client.predictions(job))) == ("JOB_STATE_CANCELLED", 4)
+    assert client.job(waits)["state"] == "JOB_STATE_PENDING"
+    assert step(client, seconds=0).json() == {"unfinished": 1}
+    step(client, seconds=LIMITS.queue_limit_s)
+    assert client.wait(waits)["state"] == "JOB_STATE_EXPIRED"
+
+
+def test_a_manual_emulator_moves_over_http_only(emulate):
+    client = emulate(manual=True)
+    name = client.create([prompt("a")])
+    while step(client).json()["unfinished"]:
+        pass
+    assert client.job(name)["state"] == "JOB_STATE_SUCCEEDED"
+
+
+@pytest.mark.parametrize("body", [{"seconds": -1}, {"seconds": "x"}, {"minutes": 1}])
+def test_a_step_of_another_kind_is_refused(client, body):
+    answer = step(client, **body)
+    assert (answer.status_code, answer.json()["error"]["status"]) == (400, "INVALID_ARGUMENT")
+
+
 def test_a_wrong_fault_header_is_refused(client):
     answer = client.call("GET", JOBS, headers={FAULT_HEADER: "explode"})
     assert answer.status_code == 400
     assert "explode" in answer.json()["error"]["message"]
+    client.write([prompt("a")])
+    answer = client.call("POST", JOBS, json=job_body(), headers={FAULT_HEADER: '{"colour": 1}'})
+    assert answer.status_code == 400
+    assert "colour" in answer.json()["error"]["message"]
+    assert client.call("GET", JOBS).json() == {}

@@ -132,16 +132,37 @@ def test_a_job_that_waits_too_long_expires(emulate):
     assert job["error"]["message"]
 
 
-def test_after_a_day_of_running_the_rest_is_cancelled(emulate):
-    client = emulate(manual=True, row_latency_s=LIMITS.run_limit_s / 4)
+@pytest.mark.parametrize("pending_s", [LIMITS.queue_limit_s + 60, 1e9])
+def test_a_job_expires_however_far_the_time_moves_at_once(emulate, pending_s):
+    client = emulate(manual=True, pending_s=pending_s)
+    name = client.create(ROWS)
+    client.emulator.step(2 * LIMITS.queue_limit_s)
+    assert client.job(name)["state"] == "JOB_STATE_EXPIRED"
+
+
+@pytest.mark.parametrize("days", [0.25, 1, 7])
+def test_after_a_day_of_running_the_rest_is_cancelled(emulate, days):
+    client = emulate(manual=True, row_latency_s=LIMITS.run_limit_s / 8, rows_per_move=3)
     name = client.create(ROWS)
     while "outputInfo" not in client.job(name):
         client.emulator.step(0)
-    while client.emulator.step(LIMITS.run_limit_s / 4):
+    while client.emulator.step(LIMITS.run_limit_s * days):
         pass
     job = client.job(name)
     assert job["state"] == "JOB_STATE_CANCELLED"
-    assert 1 <= len(client.predictions(job)) <= 4
+    assert len(client.predictions(job)) == 8
+    assert job["completionStats"] == {"successfulCount": "8", "incompleteCount": "32"}
+
+
+def test_rows_that_take_no_time_are_cut_once_the_day_is_over(emulate):
+    client = emulate(manual=True, rows_per_move=10)
+    name = client.create(ROWS)
+    while client.job(name).get("completionStats", {}).get("successfulCount") != "20":
+        client.emulator.step(0)
+    while client.emulator.step(LIMITS.run_limit_s):
+        pass
+    job = client.job(name)
+    assert (job["state"], len(client.predictions(job))) == ("JOB_STATE_CANCELLED", 20)
 
 
 def test_jobs_run_side_by_side(emulate):

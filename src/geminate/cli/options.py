@@ -49,6 +49,7 @@ def _where_options(*, make_jobs: bool) -> Callable[[Command], Command]:
         click.option(
             "--answerer", metavar="MODULE:FUNCTION", hidden=hidden, help="With --emulate: what answers instead."
         ),
+        click.option("--faults", metavar="FILE", hidden=hidden, help="With --emulate: a fault script."),
         click.option("--endpoint", metavar="URL", help="Another service, such as a running geminate emulate."),
         click.option("--buckets", "buckets_path", metavar="DIR", help="A folder that stands in for Cloud Storage."),
         click.option(
@@ -201,7 +202,7 @@ def take_where(options: dict[str, Any]) -> Where | None:
     """Where the run should live, None where no option says; they are taken out of ``options``."""
     from geminate.connect import DEFAULT_LOCATION, Where
 
-    names = ("project", "location", "emulate", "endpoint", "buckets_path", "answerer", "impersonate")
+    names = ("project", "location", "emulate", "endpoint", "buckets_path", "answerer", "faults", "impersonate")
     given = {name: options.pop(name) for name in names}
     if not any(given.values()):
         return None
@@ -213,8 +214,10 @@ def take_where(options: dict[str, Any]) -> Where | None:
         raise UsageError(
             "not a URL", where=f"--endpoint {given['endpoint']}", remedy="begin it with http:// or https://"
         )
-    if given["answerer"] and not given["emulate"]:
-        raise UsageError("--answerer goes with --emulate")
+    for name in ("answerer", "faults"):
+        if given[name] and not given["emulate"]:
+            raise UsageError(f"--{name} goes with --emulate")
+    given["faults"] = str(Path(given["faults"]).absolute()) if given["faults"] else None
     given["buckets_path"] = Path(given["buckets_path"]) if given["buckets_path"] else None
     return Where(**{**given, "location": given["location"] or DEFAULT_LOCATION})
 

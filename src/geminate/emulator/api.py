@@ -62,12 +62,14 @@ class Call:
         path: The parts of the path by name.
         query: The query parameters.
         body: The body's bytes.
+        job_fault: What the job that it makes shall meet, instead of what the fault script says.
     """
 
     name: str
     path: Mapping[str, str]
     query: Mapping[str, str]
     body: bytes
+    job_fault: dict[str, Any] | None = None
 
 
 def match_route(method: str, path: str) -> tuple[str, dict[str, str]]:
@@ -137,7 +139,7 @@ class JobApi:
                 body=body,
                 create_time=now,
                 update_time=now,
-                fault=shop.faults.job_entry(body, shop.store.jobs()),
+                fault=shop.faults.job_entry(body, shop.store.jobs()) if call.job_fault is None else call.job_fault,
             )
             shop.store.add(job)
         self._worker.add(job)
@@ -146,11 +148,12 @@ class JobApi:
     def _list(self, call: Call) -> dict[str, Any]:
         parent = f"projects/{call.path['project']}/locations/{call.path['location']}"
         matches, before = compile_filter(call.query.get("filter", "")), _decode_token(call.query.get("pageToken", ""))
-        size = _page_size(call.query.get("pageSize", ""))
+        size, now = _page_size(call.query.get("pageSize", "")), self._shop.now()
         found = [
             job
             for job in reversed(self._shop.store.jobs())
             if job.parent == parent and (before is None or job.ordinal < before) and matches(job)
+            if now >= job.create_time + self._shop.faults.job_fault(job.fault).listed_after_s
         ]
         shown = [_masked(encode_job(job), call.query.get("readMask", "")) for job in found[:size]]
         page: dict[str, Any] = {"batchPredictionJobs": shown} if shown else {}

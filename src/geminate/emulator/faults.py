@@ -11,11 +11,14 @@ A script is a mapping, or a YAML or JSON file of one::
     jobs:                                   # the first entry that a new job matches counts
       - {display_name: "*-00001", times: 1, end: FAILED, after: 0.5}
       - {labels: {team: red}, missing: 0.01, doubled: 0.01, orphaned: 0.01, output_files: 3}
+      - {pending_s: 300000, listed_after_s: 30}   # it expires; a list shows it late
       - {replay: predictions.jsonl}
     rows:                                   # in every job; a job's own ``rows`` come first
       - {status: RESOURCE_EXHAUSTED, rate: 0.1}
       - {answer: SAFETY, contains: "poison"}
       - {answer: MAX_TOKENS, keys: "r-0000*", rate: 0.5}
+
+An entry of ``jobs`` can also come with its create call, as JSON in the header ``x-geminate-fault``.
 
 Words for calls: ``return-CODE``, ``reset-before`` and ``reset-after`` the job is made (``return-reset-connection`` is
 the first of these), ``stall-for-Ns``; ``commit`` does the call's work before the fault. For storage also
@@ -44,6 +47,7 @@ from geminate.errors import UsageError
 FAULT_HEADER = "x-geminate-fault"
 
 Rate = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Seconds = Annotated[float, msgspec.Meta(ge=0)]
 
 
 class RowFault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -75,6 +79,9 @@ class JobFault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         display_name: A pattern of display names.
         labels: Labels that the job must carry.
         times: How many jobs it is for; None for all.
+        pending_s: How long it waits before it runs; None for as long as others. Past the queue's limit it expires.
+        row_latency_s: How long each of its rows takes; None for as long as others'.
+        listed_after_s: How long after it was made a list shows it.
         end: The state it ends in, without ``JOB_STATE_``.
         after: The share of its rows that are done by then.
         error: Why it ends so; by default what the service says.
@@ -94,6 +101,9 @@ class JobFault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     display_name: str | None = None
     labels: dict[str, str] = {}
     times: int | None = None
+    pending_s: Seconds | None = None
+    row_latency_s: Seconds | None = None
+    listed_after_s: Seconds = 0
     end: Literal["SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED", "PARTIALLY_SUCCEEDED"] = "SUCCEEDED"
     after: Rate = 1
     error: Status | None = None
@@ -185,11 +195,28 @@ class Faults:
                 return place
         return None
 
-    def job_fault(self, place: int | None) -> JobFault:
-        """What a job under that entry meets, the script's ``rows`` included."""
-        known = place is not None and place < len(self._script.jobs)
-        fault = self._script.jobs[place] if place is not None and known else JobFault()
+    def job_fault(self, entry: int | dict[str, Any] | None) -> JobFault:
+        """What a job under that entry meets, or with one of its own, the script's ``rows`` included."""
+        if isinstance(entry, dict):
+            fault = msgspec.convert(entry, JobFault)
+        else:
+            known = entry is not None and entry < len(self._script.jobs)
+            fault = self._script.jobs[entry] if entry is not None and known else JobFault()
         return msgspec.structs.replace(fault, rows=[*fault.rows, *self._script.rows])
+
+
+def parse_job_fault(header: str) -> dict[str, Any]:
+    """The entry that a create call's header brings for its job.
+
+    Raises:
+        UsageError: It is none.
+    """
+    try:
+        entry: dict[str, Any] = msgspec.json.decode(header)
+        msgspec.convert(entry, JobFault)
+    except msgspec.MsgspecError as error:
+        raise UsageError(f"the job's fault cannot be used: {error}", where=FAULT_HEADER) from error
+    return entry
 
 
 def _check_call_fault(fault: CallFault) -> CallFault:

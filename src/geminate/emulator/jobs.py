@@ -57,7 +57,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         output_uri: Its output directory or table, from when it runs.
         counts: Its rows, from when it runs.
         partial_failures: What went wrong without ending it.
-        fault: The entry of the fault script that it falls under.
+        fault: The entry of the fault script that it falls under, or one of its own.
     """
 
     id: str
@@ -74,7 +74,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     output_uri: str | None = None
     counts: Counts | None = None
     partial_failures: list[Status] = []
-    fault: int | None = None
+    fault: int | dict[str, Any] | None = None
 
     @property
     def parent(self) -> str:

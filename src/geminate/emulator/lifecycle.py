@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from geminate.emulator.job_tables import JobTables
 from geminate.emulator.jobs import JobStore
 from geminate.emulator.lock import hold_folder
 from geminate.emulator.options import EmulatorOptions
-from geminate.emulator.server import EmulatorServer
+from geminate.emulator.server import STEP_PATH, EmulatorServer
 from geminate.emulator.storage import StorageServer
 from geminate.emulator.tables import PATHS, TableApi
 from geminate.emulator.work import Shop
@@ -45,6 +46,7 @@ class Emulator:
         self._folder = Path(folder)
         self._options = options
         self._stepped_s = 0.0
+        self._stepping = threading.Lock()
         self._faults = Faults(options.faults)
         self._answerer = load_answerer(options.answerer)
         self._worker: Worker | None = None
@@ -100,6 +102,7 @@ class Emulator:
                 "buckets": str(self.buckets.resolve()),
                 "api": "/v1/projects/{p}/locations/{l}/batchPredictionJobs",
                 "storage": "/storage/v1",
+                "step": STEP_PATH,
             }
             try:
                 self._server = EmulatorServer(
@@ -113,6 +116,7 @@ class Emulator:
                 what = f"port {self._options.port} cannot be had: {error.strerror}"
                 raise UsageError(what, remedy="name another with --port, or 0 for a free one") from error
             self._server.storage = StorageServer(self.buckets, self._folder / "storage", self._faults)
+            self._server.step = self.step
             self._server.start()
             held.callback(self._server.stop)
             self._worker.start()
@@ -128,12 +132,18 @@ class Emulator:
     def step(self, seconds: float = 1.0) -> int:
         """How many jobs are still unfinished, after the time has moved on and each job that is due made one move.
 
+        With ``manual=True`` jobs move in no other way; otherwise those that are due then also go on by themselves. The
+        same over HTTP: ``POST /step`` with ``{"seconds": 86400}``.
+
         Raises:
-            UsageError: The emulator is not started, or moves jobs by itself.
+            UsageError: The emulator is not started, or the time would go back.
         """
-        if self._worker is None or not self._options.manual:
-            raise UsageError("only a started emulator with manual=True is stepped")
-        self._stepped_s += seconds
+        if self._worker is None:
+            raise UsageError("the emulator is not started", remedy="call start, or use it as a context")
+        if not 0 <= seconds < math.inf:
+            raise UsageError(f"the time cannot move on by {seconds} s", remedy="give seconds, from 0 up")
+        with self._stepping:
+            self._stepped_s += seconds
         return self._worker.step()
 
     def __enter__(self) -> Self:

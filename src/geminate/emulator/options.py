@@ -33,7 +33,7 @@ class EmulatorOptions:
         bigquery_endpoint: The base URL of the BigQuery server that jobs use; None for the emulator's own tables.
         new_dataset_location: Where a BigQuery dataset that is not there is made on first use; None to have it missing.
         seed: Makes the job numbers, and with them the order of the rows, the same each time; None for new ones.
-        manual: Whether jobs move only when ``Emulator.step`` is called.
+        manual: Whether jobs move only when ``Emulator.step`` is called, or its like over HTTP.
         clock: The time, in seconds since the epoch.
     """
 

@@ -18,13 +18,16 @@ import msgspec
 from geminate.emulator.api import Call, match_route
 from geminate.emulator.call_faults import CallFault
 from geminate.emulator.exchange import Answer, HttpReply, HttpRequest
-from geminate.emulator.faults import FAULT_HEADER, Faults
+from geminate.emulator.faults import FAULT_HEADER, Faults, parse_job_fault
 from geminate.emulator.statuses import CALL_STATUSES, ApiError
 from geminate.emulator.storage import StorageServer
 from geminate.errors import UsageError
 
 SERVER_NAME = "geminate-emulator"
 HOST = "127.0.0.1"
+STEP_PATH = "/step"
+"""Where a POST of ``{"seconds": N}`` moves the time on."""
+
 _MAX_BODY_BYTES = 16 * 1024 * 1024
 # Google's clients upload by 100 MiB at most.
 _MAX_MEDIA_BYTES = 128 * 1024 * 1024
@@ -33,6 +36,10 @@ _ABOUT = (
     "This is the Geminate emulator of Vertex AI batch prediction. No model answers here, nothing leaves this machine "
     "and nothing is billed."
 )
+
+
+class _Step(msgspec.Struct, forbid_unknown_fields=True):
+    seconds: float = 1.0
 
 
 class EmulatorServer(ThreadingHTTPServer):
@@ -47,6 +54,7 @@ class EmulatorServer(ThreadingHTTPServer):
 
     Attributes:
         storage: What answers calls about buckets and objects, if anything does: their bodies are streamed.
+        step: Moves the time on by so many seconds, and says how many jobs are unfinished then.
     """
 
     # A connection is closed by its client or by ``stop``; a forgotten emulator must not keep the process alive.
@@ -58,14 +66,15 @@ class EmulatorServer(ThreadingHTTPServer):
         answer: Callable[[Call], dict[str, Any]],
         faults: Faults,
         about: dict[str, Any],
-        mounts: Mapping[str, Answer] | None = None,
+        mounts: Mapping[str, Answer],
     ) -> None:
         super().__init__((HOST, port), _Handler)
         self.answer = answer
         self.faults = faults
         self.storage: StorageServer | None = None
+        self.step: Callable[[float], int] = lambda _: 0
         self.about = {"emulator": "geminate", "about": _ABOUT, **about}
-        self._mounts = mounts or {}
+        self._mounts = mounts
         self.stopping = threading.Event()
         self._connections: dict[threading.Thread, socket.socket] = {}
         self._thread = threading.Thread(target=self.serve_forever, args=(_POLL_S,), name=SERVER_NAME, daemon=True)
@@ -164,10 +173,14 @@ class _Handler(BaseHTTPRequestHandler):
             if self.command == "GET" and target.path == "/":
                 self._send(200, self.server.about)
                 return
+            if (self.command, target.path) == ("POST", STEP_PATH):
+                self._send(200, {"unfinished": self._step(body)})
+                return
             self._authenticate()
             name, path = match_route(self.command, target.path)
-            call = Call(name, path, dict(parse_qsl(target.query, keep_blank_values=True)), body)
-            self._answer(call, self._fault(name))
+            query = dict(parse_qsl(target.query, keep_blank_values=True))
+            fault = self._fault(name)
+            self._answer(Call(name, path, query, body, self._job_fault(name)), fault)
         except ApiError as error:
             self._send(error.code, error.document())
 
@@ -187,13 +200,29 @@ class _Handler(BaseHTTPRequestHandler):
                 reply = HttpReply.of_json(ApiError(fault.code, *CALL_STATUSES[fault.code]).document(), fault.code)
         self._send_reply(reply)
 
+    def _step(self, body: bytes) -> int:
+        try:
+            return self.server.step(msgspec.json.decode(body or b"{}", type=_Step).seconds)
+        except (msgspec.MsgspecError, UnicodeDecodeError, UsageError) as error:
+            raise ApiError(400, "INVALID_ARGUMENT", str(error)) from None
+
     def _authenticate(self) -> None:
         if not self.headers.get("Authorization", "").startswith("Bearer "):
             raise ApiError(401, *CALL_STATUSES[401])
 
     def _fault(self, name: str) -> CallFault | None:
+        header = self.headers.get(FAULT_HEADER, "")
         try:
-            return self.server.faults.call_fault(name, self.headers.get(FAULT_HEADER))
+            return self.server.faults.call_fault(name, None if header.startswith("{") else header)
+        except UsageError as error:
+            raise ApiError(400, "INVALID_ARGUMENT", str(error)) from None
+
+    def _job_fault(self, name: str) -> dict[str, Any] | None:
+        header = self.headers.get(FAULT_HEADER, "")
+        if name != "create" or not header.startswith("{"):
+            return None
+        try:
+            return parse_job_fault(header)
         except UsageError as error:
             raise ApiError(400, "INVALID_ARGUMENT", str(error)) from None
 

@@ -13,6 +13,8 @@ To change how it behaves, define a fixture ``geminate_emulator_options`` of your
     @pytest.fixture
     def geminate_emulator_options():
         return EmulatorOptions(faults={"rows": [{"status": "RESOURCE_EXHAUSTED", "rate": 0.1}]})
+
+Hours pass when a test says so: ``geminate_emulator.step(3600)``.
 """
 
 from __future__ import annotations

@@ -96,7 +96,6 @@ class _Work:
         # Rows that a job which is being cancelled had done already are done again before it ends.
         self._owed = job.counts.finished if job.state == CANCELLING and job.counts else 0
         self._counts = Counts()
-        self._began = 0.0
 
     def moves(self) -> Generator[float, None, None]:
         yield from self._queue()
@@ -166,12 +165,12 @@ class _Work:
         return OutputWriter(directory, self._job.id, stop, fault.output_files, incremental=fault.incremental)
 
     def _queue(self) -> Iterator[float]:
-        due = self._job.create_time + self._shop.options.pending_s
-        limit = self._job.create_time + self._shop.options.limits.queue_limit_s
-        while self._refreshed().state == PENDING and self._shop.now() < due:
-            if self._shop.now() >= limit:
-                return self._end(EXPIRED)
-            yield min(due, limit)
+        pending_s, limit_s = self._latencies[0], self._shop.options.limits.queue_limit_s
+        until = self._job.create_time + min(pending_s, limit_s)
+        while self._refreshed().state == PENDING and self._shop.now() < until:
+            yield until
+        if self._job.state == PENDING and pending_s > limit_s:
+            self._end(EXPIRED)
 
     def _write_rows(self, source: Input) -> Iterator[float]:
         fault = self._fault
@@ -183,7 +182,6 @@ class _Work:
         output_uri = table_uri(self._job) if writes_table else directory_uri(self._job, self._tuned_model_name())
         self._change(output_uri=output_uri)
         self._count(Counts(incomplete=total))
-        self._began = self._shop.now()
         with self._open_output(source, output_uri, stop) as writer:
             if self._restarted:
                 writer.clear()
@@ -199,23 +197,42 @@ class _Work:
     def _write_until(
         self, stop: int, writer: OutputWriter | TableOutput, lines: Iterator[tuple[bytes, bool]]
     ) -> Iterator[float]:
-        while self._counts.finished < stop and not self._is_cancelled() and not self._is_over_time():
+        while self._counts.finished < stop and not self._is_cancelled():
             if allowed := self._allowed(stop):
                 self._write_some(writer, islice(lines, allowed))
                 yield 0
+            elif self._shop.now() >= self._run_end:
+                return
             else:
-                yield self._began + (self._counts.finished + 1) * self._shop.options.row_latency_s
+                yield min(self._started + (self._counts.finished + 1) * self._latencies[1], self._run_end)
 
     def _allowed(self, stop: int) -> int:
-        options, finished = self._shop.options, self._counts.finished
-        most = min(options.rows_per_move, stop - finished)
+        """How many rows may be done now: those that were due within the time a job may run, however late it is."""
+        finished, latency_s = self._counts.finished, self._latencies[1]
+        most = min(self._shop.options.rows_per_move, stop - finished)
         if self._owed > finished:
             return min(most, self._owed - finished)
-        if not options.row_latency_s:
-            return most
+        if not latency_s:
+            return most if self._shop.now() < self._run_end else 0
         # The margin keeps a clock that was waited for from falling short by a rounding.
-        due = math.floor((self._shop.now() - self._began) / options.row_latency_s + 1e-6)
+        due = math.floor((min(self._shop.now(), self._run_end) - self._started) / latency_s + 1e-6)
         return max(0, min(most, due - finished))
+
+    @property
+    def _latencies(self) -> tuple[float, float]:
+        """How long the job waits, and how long each of its rows takes."""
+        fault, options = self._fault, self._shop.options
+        pending_s = options.pending_s if fault.pending_s is None else fault.pending_s
+        return pending_s, options.row_latency_s if fault.row_latency_s is None else fault.row_latency_s
+
+    @property
+    def _started(self) -> float:
+        """When it first ran, be it by an emulator that is gone; its rows' times are counted from then."""
+        return self._job.start_time or self._shop.now()
+
+    @property
+    def _run_end(self) -> float:
+        return self._started + self._shop.options.limits.run_limit_s
 
     def _write_some(self, writer: OutputWriter | TableOutput, lines: Iterator[tuple[bytes, bool]]) -> None:
         until = math.inf if self._shop.options.manual else time.monotonic() + _MOVE_S
@@ -262,10 +279,6 @@ class _Work:
     def _is_cancelled(self) -> bool:
         cancelling = self._refreshed().state == CANCELLING and not self._fault.ignore_cancel
         return cancelling and self._counts.finished >= self._owed
-
-    def _is_over_time(self) -> bool:
-        started = self._job.start_time or self._shop.now()
-        return self._shop.now() - started >= self._shop.options.limits.run_limit_s
 
     def _refreshed(self) -> Job:
         self._job = self._shop.store.get(self._job.id) or self._job

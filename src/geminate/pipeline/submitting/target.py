@@ -19,7 +19,7 @@ _FACT = "target"
 _SETTINGS_FACT = "job_settings"
 _PROJECT_FACT = "project"
 # These only say how to reach the same jobs and buckets, and may be another address after a restart.
-_MAY_CHANGE = frozenset({"endpoint", "buckets_path", "answerer", "impersonate"})
+_MAY_CHANGE = frozenset({"endpoint", "buckets_path", "answerer", "faults", "impersonate"})
 _MAY_CHANGE_UNTIL_SENT = _MAY_CHANGE | {"project", "location"}
 _MAY_CHANGE_UNTIL_STAGED = _MAY_CHANGE_UNTIL_SENT | {"staging_uri", "predictions_uri"}
 
