@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from geminate.cli.options import (
+    SPEC_NAMES,
     history_option,
     json_option,
     media_options,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from geminate.pipeline.pace.progress import Notify
     from geminate.stages.estimates import Estimate, Range
 
-_SPEC_OPTIONS = ("spec_path", "model", "prompt", "system", "answer_schema", "media_columns", "max_image_edge")
+_SPEC_OPTIONS = (*SPEC_NAMES, "media_columns", "max_image_edge")
 
 
 @click.command()

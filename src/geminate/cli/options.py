@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,9 @@ spec_options = together(
     ),
     click.option("--system", metavar="TEXT", help="The system instruction; @FILE reads it."),
     click.option("--answer-schema", metavar="FILE", help="JSON Schema of the answer."),
+    click.option(
+        "--answer-form", metavar="FORM", help="How it is asked for: responseSchema, unless this says otherwise."
+    ),
 )
 
 
@@ -138,6 +142,8 @@ output_options = together(
 )
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout.")
+SPEC_NAMES = ("spec_path", "model", "prompt", "system", "answer_schema", "answer_form")
+
 run_argument = click.argument("run_path", metavar="RUN", type=click.Path(path_type=Path))
 
 
@@ -149,13 +155,12 @@ def read_spec(options: dict[str, Any]) -> Spec:
     """
     from geminate.stages.specs import Spec
 
-    path, model, prompt, system, answer = (
-        options.pop(name) for name in ("spec_path", "model", "prompt", "system", "answer_schema")
-    )
+    path, model, prompt, system, answer, form = (options.pop(name) for name in SPEC_NAMES)
     media = _take_media(options)
     if path is not None:
-        if any(option is not None for option in (prompt, system, answer, model)):
-            raise UsageError("--spec says it all", remedy="leave out --model, --prompt, --system and --answer-schema")
+        if any(option is not None for option in (prompt, system, answer, form, model)):
+            remedy = "leave out --model, --prompt, --system, --answer-schema and --answer-form"
+            raise UsageError("--spec says it all", remedy=remedy)
         if media:
             remedy = "write {{ COL | part }} among its parts instead of --media-column"
             raise UsageError("--spec says it all", remedy=remedy)
@@ -163,7 +168,8 @@ def read_spec(options: dict[str, Any]) -> Spec:
     if model is None or prompt is None:
         raise UsageError("there is no spec", remedy="give --spec FILE, or --model M and --prompt TEXT")
     schema = answer and Path(answer)
-    return Spec.from_prompt(model, read_text(prompt), system=system and read_text(system), answer=schema, media=media)
+    spec = Spec.from_prompt(model, read_text(prompt), system=system and read_text(system), answer=schema, media=media)
+    return replace(spec, answer_form=form)
 
 
 def _take_media(options: dict[str, Any]) -> dict[str, Any]:
@@ -187,10 +193,10 @@ def read_answer_spec(options: dict[str, Any]) -> Spec | None:
     """
     from geminate.stages.specs import Spec
 
-    given = {name for name in ("spec_path", "model", "prompt", "system", "answer_schema") if options[name] is not None}
-    if given == {"answer_schema"}:
+    given = {name for name in SPEC_NAMES if options[name] is not None}
+    if given - {"answer_form"} == {"answer_schema"}:
         answer = Path(options["answer_schema"])
-        for name in ("spec_path", "model", "prompt", "system", "answer_schema"):
+        for name in SPEC_NAMES:
             del options[name]
         return Spec.from_prompt("unknown", "unknown", answer=answer)
     if given:

@@ -91,7 +91,7 @@ def answer(request: dict[str, Any], _siblings: dict[str, Any]) -> Any:
             "candidates": [{"content": {"parts": [{"functionCall": call}], "role": "model"}, "finishReason": "STOP"}]
         }
     generation = pick(request, "generationConfig")
-    schema, mime_type = answer_schema(generation), str(pick(generation, "responseMimeType") or "")
+    schema, mime_type = answer_schema(generation), _mime_type(generation)
     if schema is not None:
         instance = schema_instance(schema, random)
         return instance if mime_type == "text/x.enum" else msgspec.json.encode(instance).decode()
@@ -102,8 +102,18 @@ def answer(request: dict[str, Any], _siblings: dict[str, Any]) -> Any:
 def answer_schema(generation: Any) -> Mapping[str, Any] | None:
     """The schema that a generation config asks answers to follow, in whichever of its places."""
     places = [pick(generation, "responseSchema"), pick(generation, "responseJsonSchema")]
-    places += [pick(pick(form, "text"), "schema") for form in listed(pick(generation, "responseFormat"))]
+    places += [pick(form, "schema") for form in _text_formats(generation)]
     return next((schema for schema in places if isinstance(schema, Mapping) and schema), None)
+
+
+def _mime_type(generation: Any) -> str:
+    """The MIME type that answers are wanted in, empty where none is named."""
+    is_json = any(pick(form, "mimeType") == "APPLICATION_JSON" for form in _text_formats(generation))
+    return "application/json" if is_json else str(pick(generation, "responseMimeType") or "")
+
+
+def _text_formats(generation: Any) -> list[Any]:
+    return [pick(form, "text") for form in listed(pick(generation, "responseFormat"))]
 
 
 def _demanded_call(request: Mapping[str, Any], random: Random) -> dict[str, Any] | None:

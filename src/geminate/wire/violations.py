@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+_QUOTED_CHARS: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +27,8 @@ class Violation:
     file: str = ""
     line: int = 0
     key: str | None = None
+
+
+def brief(text: str) -> str:
+    """A text as a message quotes it: cut where it is long."""
+    return repr(text if len(text) <= _QUOTED_CHARS else text[: _QUOTED_CHARS - 3] + "…")

@@ -107,27 +107,46 @@ def test_where_cells_bring_json_of_their_own_is_known(request_, free_paths):
     assert compiled(request_).free_paths == free_paths
 
 
-ASKED = {"responseSchema": {"type": "OBJECT"}}
+ASKED = {"responseMimeType": "application/json", "responseSchema": {"type": "OBJECT"}}
+FORMAT = {"responseFormat": [{"text": {"mimeType": "APPLICATION_JSON", "schema": {"type": "object"}}}]}
 
 
 @pytest.mark.parametrize(
     "settings, expected",
     [
-        ({}, {"responseMimeType": "application/json", **ASKED}),
-        ({"seed": 1}, {"responseMimeType": "application/json", "seed": 1, **ASKED}),
-        ({"responseMimeType": "text/x.enum"}, {"responseMimeType": "text/x.enum", **ASKED}),
+        ({}, ASKED),
+        ({"seed": 1}, {**ASKED, "seed": 1}),
+        ({"responseMimeType": "text/x.enum"}, {**ASKED, "responseMimeType": "text/x.enum"}),
         ({"response_schema": {"type": "STRING"}}, {"responseSchema": {"type": "STRING"}}),
         ({"responseJsonSchema": {}}, {"responseJsonSchema": {}}),
     ],
 )
 def test_the_answer_schema_is_asked_for_unless_the_spec_does(settings, expected):
-    (line,) = lines({"generationConfig": settings}, {"text": ["a"]}, response_schema=ASKED)
+    (line,) = lines({"generationConfig": settings}, {"text": ["a"]}, answer_settings=ASKED)
     assert line == {"generationConfig": expected}
-    assert compiled({"generationConfig": settings}, response_schema=ASKED).request == line
+    assert compiled({"generationConfig": settings}, answer_settings=ASKED).request == line
+
+
+def test_the_answer_schema_stands_behind_the_settings_of_the_spec():
+    (line,) = lines({"generationConfig": {"seed": 1}}, {"text": ["a"]}, answer_settings=ASKED)
+    assert list(line["generationConfig"]) == ["responseMimeType", "seed", "responseSchema"]
+
+
+def test_response_format_needs_no_response_mime_type():
+    (line,) = lines({"generationConfig": {"seed": 1}}, {"text": ["a"]}, answer_settings=FORMAT)
+    assert line == {"generationConfig": {"seed": 1, **FORMAT}}
+
+
+@pytest.mark.parametrize("request_", [{"generationConfig": {"responseSchema": {"type": "STRING"}}}, "{{ text }}"])
+def test_a_form_is_refused_where_the_request_asks_in_its_own_way(request_):
+    spec = Spec("m", request_, {"type": "object"}, answer_form="responseFormat")
+    with pytest.raises(SpecError, match=r"\$\.answer_form: responseFormat has no place here") as caught:
+        compile_requests(spec, pa.schema({"text": pa.string()}), answer_settings=FORMAT)
+    assert caught.value.remedy == "leave out 'answer_form'"
 
 
 def test_an_answer_schema_needs_a_place():
     with pytest.raises(SpecError, match="the answer schema has no place here"):
-        compiled({"generationConfig": "{{ row }}"}, response_schema=ASKED)
+        compiled({"generationConfig": "{{ row }}"}, answer_settings=ASKED)
     whole = json.dumps({"contents": []})
-    assert lines("{{ text }}", {"text": [whole]}, response_schema=ASKED) == [{"contents": []}]
+    assert lines("{{ text }}", {"text": [whole]}, answer_settings=ASKED) == [{"contents": []}]

@@ -59,7 +59,8 @@ class Label(BaseModel):
 
 @pytest.mark.parametrize("answer", [None, {"type": "object"}, Label])
 def test_a_document_makes_an_equal_spec(answer):
-    spec = Spec("m", request(), answer, {"text": "none"})
+    form = answer and "responseFormat"
+    spec = Spec("m", request(), answer, {"text": "none"}, answer_form=form)
     document = json.loads(json.dumps(spec.to_document()))
     again = Spec.from_document(document)
     assert again.to_document() == document
@@ -128,6 +129,11 @@ def test_a_place_has_the_line_where_it_is_known():
         ("model: m\nrequest: []", "no mapping"),
         ("model: m\nrequest: just text", "the request is a text"),
         ("model: m\nrequest: {}\nanswer: a.json", "the answer is a text"),
+        (
+            "model: m\nrequest: {}\nanswer_form: responseFormat",
+            r"spec.yaml:3: \$\.answer_form: there is no answer schema",
+        ),
+        ("model: m\nrequest: {}\nanswer: {type: string}\nanswer_form: [1]", "is no form of answer schemas"),
         ("model: m\nrequest: {}\ndefaults: [1]", "defaults are no mapping"),
         ("model: m\nrequest: {a: '{{ text }}'}\ndefaults: {txt: 1}", "'txt'; did you mean 'text'"),
         ("model: m\nrequest: {a: '{{ text }}'}\ndefaults: {text: ~}", "'text' is itself null"),

@@ -278,8 +278,9 @@ def test_the_json_forms_say_more():
     }
     for form in ("responseJsonSchema", "responseFormat"):
         converted = convert(schema, form)
-        assert (converted.schema, converted.notes) == (expected, ())
-    assert of({"type": "string", "maxLength": 3}, "responseFormat")[1] == (
+        assert converted.schema == expected
+        assert all("try a few prompts first" in note for note in converted.notes)
+    assert of({"type": "string", "maxLength": 3}, "responseFormat")[1][1:] == (
         "$.a: responseFormat has no maxLength; the model is not told, and answers are judged by it",
     )
 

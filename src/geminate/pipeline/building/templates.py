@@ -19,7 +19,7 @@ from geminate.wire.lines import LineBlock
 from geminate.wire.violations import Violation
 
 if TYPE_CHECKING:
-    from geminate.wire.answers import AnswerSchema
+    from geminate.wire.answers import AnswerSchema, ConvertedSchema
 
 
 def read_answer(spec: Spec) -> AnswerSchema | None:
@@ -46,10 +46,8 @@ def compile_spec(spec: Spec, schema: pa.Schema, *, for_table: bool = False) -> R
     Raises:
         SpecError: The spec uses a column that is not there, or its request breaks a rule whatever fills its slots.
     """
-    answer = read_answer(spec)
-    converted = answer.convert(for_table=for_table) if answer else None
-    response_schema = {converted.field: converted.schema} if converted else None
-    encoder = compile_requests(spec, schema, response_schema=response_schema)
+    converted = _convert_answer(spec, for_table=for_table)
+    encoder = compile_requests(spec, schema, answer_settings=converted.generation_config if converted else None)
     if isinstance(encoder.request, dict):
         for violation in check_request(encoder.request, import_rules=not for_table, is_slot=_is_slot):
             raise SpecError(f"{violation.message} ({violation.rule})", where=spec.place(violation.path))
@@ -58,10 +56,16 @@ def compile_spec(spec: Spec, schema: pa.Schema, *, for_table: bool = False) -> R
 
 def notes_on(spec: Spec, rows: int, *, for_table: bool = False) -> tuple[str, ...]:
     """What its author should know, a sentence each: of the model, of so many equal requests, of the answer schema."""
-    answer, warning = read_answer(spec), model_warning(spec.model)
+    converted, warning = _convert_answer(spec, for_table=for_table), model_warning(spec.model)
     same = "the spec has no slot: every prompt sends the same request" if rows > 1 and not spec.columns else None
-    notes = [f"answer schema: {note}" for note in (answer.convert(for_table=for_table).notes if answer else ())]
+    notes = [f"answer schema: {note}" for note in (converted.notes if converted else ())]
     return (*filter(None, (warning, same)), *notes)
+
+
+def _convert_answer(spec: Spec, *, for_table: bool) -> ConvertedSchema | None:
+    """The answer schema as the service takes it, None where there is none."""
+    answer = read_answer(spec)
+    return answer.convert(spec.answer_form, spec.model, for_table=for_table) if answer else None
 
 
 class LineGuard:

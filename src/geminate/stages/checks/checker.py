@@ -22,7 +22,7 @@ from geminate.stages.checks.structure import Findings
 from geminate.wire.keys import encode_keys
 from geminate.wire.limits import LIMITS
 from geminate.wire.lines import LineBlock
-from geminate.wire.violations import Violation
+from geminate.wire.violations import Violation, brief
 
 KEY_NAMES: Final = ("key", "custom_id")
 """The members of a request line that hold its key, the first one first."""
@@ -162,13 +162,15 @@ class RequestChecker:
         found = []
         for index, first in self._keys.add(keys, ordinals):
             key = keys[index].decode("utf-8", "replace")
-            message = f"the key {key!r} stands on {self._place(first)} too, so predictions cannot be told apart by it"
+            message = (
+                f"the key {brief(key)} stands on {self._place(first)} too, so predictions cannot be told apart by it"
+            )
             found.append(self._at(ordinals[index], "schema.duplicate_key", message, key))
         if self._options.advice and keys:
             texts = pa.array([key.decode("utf-8", "replace") for key in keys], pa.string())
             for index in pc.indices_nonzero(pc.not_equal(texts, encode_keys(texts))).to_pylist():
                 text = texts[index].as_py()
-                message = f"the key {text!r} looks like a number, a date or a boolean, and a loader may rewrite it"
+                message = f"the key {brief(text)} looks like a number, a date or a boolean, and a loader may rewrite it"
                 found.append(self._at(ordinals[index], "schema.typed_key", message, text))
         return found
 

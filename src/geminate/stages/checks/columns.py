@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from geminate.wire.violations import Violation
+from geminate.wire.violations import Violation, brief
 
 ARRAY: Final = "an array"
 OBJECT: Final = "an object"
@@ -117,5 +117,5 @@ def find_case_conflict(column: Column, name: str, first: First) -> list[Violatio
     twin = column.folded.get(name.lower(), name)
     if twin == name:
         return []
-    message = f"{name!r} and {twin!r} stand at one path and differ in case alone, which column names must not"
+    message = f"{brief(name)} and {brief(twin)} stand at one path and differ in case alone, which column names must not"
     return [first.violation("import.field_case", message)]

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from geminate.stages.checks.paths import Path, render_path
-from geminate.wire.violations import Violation
+from geminate.wire.violations import Violation, brief
 
 MAX_DEPTH: Final = 100
 """How deep objects and arrays are followed; ten times what a request needs, and far from Python's own end."""
@@ -141,7 +141,9 @@ def _syntax_fault(reason: str) -> Violation:
 
 def _duplicate(value: Any, owner: dict[str, Any], key: str) -> Violation:
     path = next((path for path, found in _iter_values(value) if found is owner), None)
-    return Violation("json.duplicate_key", f"the key {key!r} stands twice in this object", render_path((path, key)))
+    return Violation(
+        "json.duplicate_key", f"the key {brief(key)} stands twice in this object", render_path((path, key))
+    )
 
 
 def _find_lone_surrogate(value: Any) -> str | None:

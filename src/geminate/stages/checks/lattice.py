@@ -37,7 +37,7 @@ from geminate.stages.checks.columns import (
 from geminate.stages.checks.merging import count_new, find_clashes, unite
 from geminate.stages.checks.paths import Path, render_path
 from geminate.wire.limits import LIMITS
-from geminate.wire.violations import Violation
+from geminate.wire.violations import Violation, brief
 
 _COLUMN_NAME: Final = re.compile(rf"[A-Za-z_][A-Za-z0-9_]{{0,{LIMITS.max_column_name_chars - 1}}}")
 _EMPTY_HINT: Final = f"leave it out, give it a member (null will do, for a tool that has fields), {TABLE_HINT}"
@@ -93,8 +93,9 @@ class Lattice:
             return None, [_overflow(first)]
         found = []
         if not _COLUMN_NAME.fullmatch(name):
-            shown = name if len(name) <= 60 else name[:57] + "…"
-            message = f"{shown!r} is no column name (letters, digits and '_', not beginning with a digit); rename it"
+            message = (
+                f"{brief(name)} is no column name (letters, digits and '_', not beginning with a digit); rename it"
+            )
             found.append(first.violation("import.field_name", f"{message}, {TABLE_HINT}"))
         found += find_case_conflict(column, name, first)
         if depth == LIMITS.max_nesting_levels + 1 and not column.members:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from geminate.stages.checks.paths import Path
 from geminate.stages.checks.structure import Findings, Members, ObjectCheck, StructureCheck
 from geminate.wire.limits import LIMITS
+from geminate.wire.violations import brief
 
 ROLES: Final = frozenset({"user", "model"})
 
@@ -50,6 +51,7 @@ def structure_check() -> StructureCheck:
         "GenerateContentRequest": _check_request,
         "GenerationConfig": _check_generation,
         "Part": _check_part,
+        "TextResponseFormat": _check_text_format,
     }
     return StructureCheck(meanings, _EXCLUSIVE)
 
@@ -70,9 +72,10 @@ def _check_request(findings: Findings, members: Members, _path: Path) -> None:
 def _check_roles(findings: Findings, contents: list[Any], path: Path) -> None:
     for index, content in enumerate(contents):
         role = content.get("role") if isinstance(content, dict) else None
-        is_slot = findings.is_slot is not None and isinstance(role, str) and findings.is_slot(role)
-        if isinstance(role, str) and role not in ROLES and not is_slot:
-            message = f"the role {role!r} is neither 'user' nor 'model'; a system text belongs in 'systemInstruction'"
+        if isinstance(role, str) and role not in ROLES and not findings.stands_open(role):
+            message = (
+                f"the role {brief(role)} is neither 'user' nor 'model'; a system text belongs in 'systemInstruction'"
+            )
             findings.add("schema.role", ((path, index), "role"), message)
 
 
@@ -87,7 +90,7 @@ def _check_function_order(findings: Findings, contents: list[Any], path: Path) -
             if isinstance(response, dict) and isinstance(response.get("name"), str):
                 name = response["name"]
                 if name not in called:
-                    findings.add("schema.function_response", at, f"no earlier part calls the function {name!r}")
+                    findings.add("schema.function_response", at, f"no earlier part calls the function {brief(name)}")
 
 
 def _count_media(findings: Findings, contents: list[Any], path: Path) -> None:
@@ -128,7 +131,7 @@ def _check_labels(findings: Findings, labels: dict[str, Any], path: Path) -> Non
     if len(labels) > LIMITS.max_labels:
         findings.add("limit.labels", path, f"{len(labels)} labels, where a request takes {LIMITS.max_labels} at most")
     for key, value in labels.items():
-        if findings.is_slot is not None and isinstance(value, str) and findings.is_slot(value):
+        if findings.stands_open(value):
             continue
         if not _LABEL_KEY.fullmatch(key) or key != key.lower():
             message = "a label's key is a letter, then lower-case letters, digits, '_' and '-'"
@@ -180,8 +183,14 @@ def _check_generation(findings: Findings, members: Members, path: Path) -> None:
     if "responseSchema" not in members and "responseJsonSchema" not in members:
         return
     mime_type, at = members.get("responseMimeType", ("", path))
-    if not isinstance(mime_type, str) or (findings.is_slot is not None and findings.is_slot(mime_type)):
-        return
-    if mime_type not in _STRUCTURED_MIME_TYPES:
+    if isinstance(mime_type, str) and mime_type not in _STRUCTURED_MIME_TYPES and not findings.stands_open(mime_type):
         message = "an answer schema needs 'responseMimeType' to be 'application/json'"
         findings.add("schema.response_mime_type", at, message)
+
+
+def _check_text_format(findings: Findings, members: Members, path: Path) -> None:
+    if "schema" not in members:
+        return
+    mime_type, at = members.get("mimeType", ("", path))
+    if isinstance(mime_type, str) and mime_type != "APPLICATION_JSON" and not findings.stands_open(mime_type):
+        findings.add("schema.response_mime_type", at, "an answer schema needs 'mimeType' to be 'APPLICATION_JSON'")

@@ -12,7 +12,7 @@ from typing import Any, Final
 from geminate.stages.checks.fields import Field, Node
 from geminate.stages.checks.paths import Path, render_path
 from geminate.wire.limits import IGNORED_SCHEMA_KEYWORDS
-from geminate.wire.violations import Violation
+from geminate.wire.violations import Violation, brief
 
 _BASE64_ALPHABET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_"
 _MAX_PADDING: Final = 2
@@ -59,6 +59,10 @@ class Findings:
     is_slot: Callable[[str], bool] | None = None
     violations: list[Violation] = field(default_factory=list)
 
+    def stands_open(self, value: Any) -> bool:
+        """Whether the value is text that stands for one still to come."""
+        return self.is_slot is not None and isinstance(value, str) and self.is_slot(value)
+
     def add(self, rule: str, path: Path, message: str) -> None:
         """Nothing; the breach is kept."""
         self.violations.append(Violation(rule, message, render_path(path)))
@@ -100,7 +104,7 @@ class StructureCheck:
 
     def check(self, findings: Findings, node: Node, value: Any, path: Path) -> None:
         """Nothing; the breaches of this value and all it holds are added to the findings, in document order."""
-        if findings.is_slot is not None and isinstance(value, str) and findings.is_slot(value):
+        if findings.stands_open(value):
             return
         self._checks[node.kind](findings, node, value, path)
 
@@ -162,9 +166,9 @@ def _report_unknown(findings: Findings, node: Node, key: str, path: Path) -> Non
     if node.name == "GenerateContentRequest" and key == "model":
         findings.add("schema.stray_model", path, "the model is named when the job is submitted; leave it out here")
     elif node.name == "Schema" and key in IGNORED_SCHEMA_KEYWORDS:
-        findings.advise("schema.ignored_field", path, f"the service ignores {key!r} in an answer schema")
+        findings.advise("schema.ignored_field", path, f"the service ignores {brief(key)} in an answer schema")
     else:
-        message = f"{node.name} has no field {key!r}{_guess(key, node.fields)}"
+        message = f"{node.name} has no field {brief(key)}{_guess(key, node.fields)}"
         findings.add("schema.unknown_field", path, message)
 
 
@@ -191,7 +195,7 @@ def _check_form(findings: Findings, node: Node, value: Any, path: Path) -> None:
         return
     pattern, complaint = _TEXT_FORMS[node.kind]
     if not pattern.fullmatch(value):
-        findings.add(f"schema.{node.kind}", path, f"{_brief(value)} {complaint}")
+        findings.add(f"schema.{node.kind}", path, f"{brief(value)} {complaint}")
 
 
 def _check_enum(findings: Findings, node: Node, value: Any, path: Path) -> None:
@@ -199,7 +203,7 @@ def _check_enum(findings: Findings, node: Node, value: Any, path: Path) -> None:
         _wrong_type(findings, "the name of an enum value", value, path)
     elif value not in node.values:
         findings.add(
-            "schema.bad_enum", path, f"{_brief(value)} is not a value of this field{_guess(value, node.values)}"
+            "schema.bad_enum", path, f"{brief(value)} is not a value of this field{_guess(value, node.values)}"
         )
     elif value in node.deprecated_values:
         findings.advise("schema.deprecated", path, f"{value!r} is deprecated")
@@ -233,7 +237,7 @@ def _check_bytes(findings: Findings, _node: Node, value: Any, path: Path) -> Non
     if not isinstance(value, str):
         _wrong_type(findings, "base64 text", value, path)
     elif not is_base64(value.encode("utf-8", "surrogatepass")):
-        findings.add("schema.base64", path, f"{_brief(value)} is not base64")
+        findings.add("schema.base64", path, f"{brief(value)} is not base64")
 
 
 def is_base64(text: bytes) -> bool:
@@ -248,7 +252,7 @@ def _wrong_type(findings: Findings, expected: str, value: Any, path: Path) -> No
 
 def _name_type(value: Any) -> str:
     if isinstance(value, str):
-        return f"the text {_brief(value)}"
+        return f"the text {brief(value)}"
     if isinstance(value, dict):
         return "an object"
     if isinstance(value, list):
@@ -256,10 +260,6 @@ def _name_type(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return f"the number {value}"
-
-
-def _brief(text: str) -> str:
-    return repr(text if len(text) <= 60 else text[:57] + "…")
 
 
 def _guess(name: str, known: Iterable[str]) -> str:

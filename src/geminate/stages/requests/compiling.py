@@ -18,6 +18,7 @@ from geminate.stages.requests.media import MediaReader, MediaSlot, describe_misf
 from geminate.stages.requests.values import find_wordless, is_string, is_structured
 from geminate.stages.specs import Piece, Slot, Spec, Template, parse_text, split_template
 from geminate.stages.specs.suggestions import suggest
+from geminate.wire.answers.forms import load_forms
 
 # What a slot alone in its string becomes a JSON value for; in all other fields it is text unless '| json' says so.
 _JSON_KINDS = {"object", "array", "map", "boolean", "integer", "number"}
@@ -26,12 +27,9 @@ _ANY = Node("any")
 _PART = "part"
 _EXAMPLE_PART = {"fileData": {"fileUri": "gs://bucket/object", "mimeType": "image/png"}}
 
-# The fields that an answer schema can stand in; a request that has one keeps it.
-_ANSWER_FIELDS = ("responseSchema", "responseJsonSchema", "responseFormat")
-
 
 def compile_requests(
-    spec: Spec, schema: pa.Schema, *, response_schema: Mapping[str, Any] | None = None
+    spec: Spec, schema: pa.Schema, *, answer_settings: Mapping[str, Any] | None = None
 ) -> RequestEncoder:
     """What encodes prompts of this schema to the spec's request lines.
 
@@ -41,16 +39,15 @@ def compile_requests(
     Args:
         spec: The spec.
         schema: The prompts' columns.
-        response_schema: What goes into ``generationConfig`` to ask for the answer schema, by field, where the spec has
-            not set such a field itself; the response's MIME type goes with it. A request that comes whole from a
-            column is left as it is.
+        answer_settings: What goes into ``generationConfig`` to ask for the answer schema, where the spec has not set
+            such a field itself. A request that comes whole from a column is left as it is.
 
     Raises:
         SpecError: The spec uses a column that is not there, or that has no text.
     """
     request = spec.request
-    if response_schema and not isinstance(request, str):
-        request = _add_answer(spec, request, response_schema)
+    if answer_settings:
+        request = _add_answer(spec, request, answer_settings)
     compiler = _Compiler(spec, schema)
     compiler.write('","request":')
     compiler.walk(request, request_node(), "", "$.request")
@@ -66,18 +63,27 @@ def compile_requests(
     )
 
 
-def _add_answer(spec: Spec, request: dict[str, Any], response_schema: Mapping[str, Any]) -> dict[str, Any]:
-    place = spec.place("$.request.generationConfig")
-    settings = request.get("generationConfig", {})
+def _add_answer(spec: Spec, request: Any, answer_settings: Mapping[str, Any]) -> Any:
+    """The request with what asks for the answer schema; as it is where it does so itself."""
+    settings = {} if isinstance(request, str) else request.get("generationConfig", {})
     if not isinstance(settings, dict):
         raise SpecError(
             "the answer schema has no place here",
-            where=place,
+            where=spec.place("$.request.generationConfig"),
             remedy="write generationConfig in the spec, or leave out 'answer'",
         )
-    if any(name in settings for name in _ANSWER_FIELDS):
+    if isinstance(request, str) or any(name in settings for name in load_forms().forms):
+        if spec.answer_form is not None:
+            raise SpecError(
+                f"{spec.answer_form} has no place here: the request asks for answers in its own way",
+                where=spec.place("$.answer_form"),
+                remedy="leave out 'answer_form'",
+            )
         return request
-    return {**request, "generationConfig": {"responseMimeType": "application/json", **settings, **response_schema}}
+    forms = load_forms().forms
+    ahead = {name: value for name, value in answer_settings.items() if name not in forms}
+    schema = {name: value for name, value in answer_settings.items() if name in forms}
+    return {**request, "generationConfig": {**ahead, **settings, **schema}}
 
 
 def _with_example_parts(value: Any, spec: Spec) -> Any:

@@ -15,9 +15,10 @@ from geminate.stages.specs.documents import MAX_DEPTH, Document, read_document
 from geminate.stages.specs.media import MediaOptions, read_media_options, refuse_unknown
 from geminate.stages.specs.slots import Piece, Slot, parse_text
 from geminate.stages.specs.suggestions import suggest
+from geminate.wire.answers.forms import choose_form
 from geminate.wire.answers.sources import read_source
 
-_KEYS = ("model", "request", "answer", "defaults", "media")
+_KEYS = ("model", "request", "answer", "answer_form", "defaults", "media")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class Spec:
         request: A ``GenerateContentRequest`` with slots in its strings, field names in camelCase whichever way they
             were spelled; or one slot, ``{{ column | json }}``, for a column that holds whole requests.
         answer: The answer schema: a mapping, a Pydantic model or another type with a JSON Schema; None for free text.
+        answer_form: The field of ``generationConfig`` that asks for it; None for the one that the table of forms has
+            first for this model.
         defaults: What stands for a null, by the slot's name.
         media: How media are brought into requests, by the slot's name, as mappings of ``MediaOptions``.
         origin: What errors name as the spec's place. No part of its identity.
@@ -43,6 +46,7 @@ class Spec:
     answer: Any = None
     defaults: Mapping[str, Any] = field(default_factory=dict)
     media: Mapping[str, Any] = field(default_factory=dict)
+    answer_form: str | None = None
     origin: str = field(default="spec", compare=False, repr=False)
     lines: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
 
@@ -51,6 +55,8 @@ class Spec:
             raise SpecError("the model is not named", where=self.place("$.model"), remedy="name it, as text")
         if isinstance(self.answer, str):
             raise SpecError("the answer is a text", where=self.place("$.answer"), remedy="give the schema itself")
+        if self.answer_form is not None:
+            self._check_form()
         try:
             object.__setattr__(self, "request", self._read_request())
             object.__setattr__(self, "defaults", self._read_defaults())
@@ -120,6 +126,8 @@ class Spec:
         document: dict[str, Any] = {"model": self.model, "request": self.request}
         if self.answer is not None:
             document["answer"] = read_source(self.answer, self.place("$.answer"))
+        if self.answer_form is not None:
+            document["answer_form"] = self.answer_form
         if self.defaults:
             document["defaults"] = dict(sorted(self.defaults.items()))
         if self.media:
@@ -166,6 +174,12 @@ class Spec:
         for name in ("defaults", "media"):
             value = value | {name: value.get(name) or {}}
         return cls(**value, origin=where, lines=document.lines)
+
+    def _check_form(self) -> None:
+        where = self.place("$.answer_form")
+        if self.answer is None:
+            raise SpecError("there is no answer schema to be put into a form", where=where, remedy="add 'answer'")
+        choose_form(str(self.answer_form), self.model, where)
 
     def _read_request(self) -> dict[str, Any] | str:
         where = self.place("$.request")

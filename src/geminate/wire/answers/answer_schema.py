@@ -12,6 +12,7 @@ from geminate.errors import InputError
 from geminate.wire.answers.checks import check_schema
 from geminate.wire.answers.convert import ConvertedSchema, convert_node
 from geminate.wire.answers.flatten import flatten
+from geminate.wire.answers.forms import choose_form
 from geminate.wire.answers.judge import Judge, JudgedTexts
 from geminate.wire.answers.merge import Node
 from geminate.wire.answers.repairs import read_json
@@ -58,7 +59,7 @@ class AnswerSchema:
         arrow_type = None if judge.column.as_json else judge.column.type
         return cls(schema, None if isinstance(source, Mapping) else source, arrow_type, where, node, notes, judge)
 
-    def convert(self, form: str = "responseSchema", *, for_table: bool = False) -> ConvertedSchema:
+    def convert(self, form: str | None = None, model: str = "", *, for_table: bool = False) -> ConvertedSchema:
         """The schema for the service, which knows only part of JSON Schema.
 
         References are inlined, ``allOf`` is merged, ``oneOf`` becomes ``anyOf``, and the order of the properties is
@@ -66,15 +67,18 @@ class AnswerSchema:
         in the notes; the answers are judged by the schema itself all the same.
 
         Args:
-            form: ``responseSchema``, ``responseJsonSchema`` or ``responseFormat``; ``forms.json`` has what each knows,
-                with sources and date.
+            form: ``responseSchema``, ``responseJsonSchema`` or ``responseFormat``; ``forms.json`` has what each knows
+                and what takes it since when, with sources and date. None takes its first that the model takes.
+            model: The model that is asked; what its generation is known not to take is refused.
             for_table: The request goes into a BigQuery table, where property names need not be column names.
 
         Raises:
-            SpecError: The service would refuse any schema made of this: it refers to itself, an object has no
-                properties, a place has no type, or a property's name would fail the job's import.
+            SpecError: The form is unknown or not for this model, or the service would refuse any schema made of this:
+                it refers to itself, an object has no properties, a place has no type, or a property's name would fail
+                the job's import.
         """
-        converted = convert_node(self._node, form, self._where, for_table=for_table)
+        chosen = choose_form(form, model, self._where)
+        converted = convert_node(self._node, chosen, self._where, for_table=for_table)
         return ConvertedSchema(converted.field, converted.schema, (*self._notes, *converted.notes))
 
     def judge_texts(self, texts: pa.StringArray) -> JudgedTexts:

@@ -7,7 +7,6 @@ from typing import Any
 
 from geminate.errors import SpecError
 from geminate.wire.answers.bounds import runs_of
-from geminate.wire.answers.checks import did_you_mean
 from geminate.wire.answers.forms import Form, load_forms
 from geminate.wire.answers.keywords import ANNOTATIONS, APPLIES_TO
 from geminate.wire.answers.merge import Node, merge, type_name
@@ -24,7 +23,8 @@ class ConvertedSchema:
     Attributes:
         field: The form, which is the field of ``generationConfig`` that carries it.
         schema: The schema in that form.
-        notes: What the form cannot say, one sentence each: where, what, and what becomes of it.
+        notes: What to know before using the form, and what it cannot say, one sentence each: where, what, and what
+            becomes of it.
     """
 
     field: str
@@ -49,15 +49,12 @@ def convert_node(node: Node, form: str, where: str, *, for_table: bool) -> Conve
         for_table: The request goes into a BigQuery column, where property names are free.
 
     Raises:
-        SpecError: The form is unknown, or the service would refuse any schema made of this.
+        SpecError: The service would refuse any schema made of this.
     """
-    forms = load_forms().forms
-    if form not in forms:
-        remedy = did_you_mean(form, forms) or f"use one of {', '.join(forms)}"
-        raise SpecError(f"{form!r} is no form of answer schemas", where=where, remedy=remedy)
-    converter = _Converter(forms[form], form, where, for_table=for_table)
+    known = load_forms().forms[form]
+    converter = _Converter(known, form, where, for_table=for_table)
     schema = converter.node(node, "$")
-    return ConvertedSchema(form, schema, tuple(dict.fromkeys(converter.notes)))
+    return ConvertedSchema(form, schema, (*filter(None, [known.caution]), *dict.fromkeys(converter.notes)))
 
 
 class _Converter:
