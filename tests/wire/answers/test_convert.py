@@ -163,6 +163,10 @@ def test_what_cannot_be_said_is_noted(schema, expected, note):
         (False, "no value is allowed there"),
         ({"type": "array"}, r"\$\.a\[\]: nothing says what the items are"),
         ({"allOf": [{"type": "string"}, {"type": "integer"}]}, "it asks for string and for integer at once"),
+        (
+            {"type": "array", "items": {"allOf": [{"type": "string"}, {"type": "integer"}, {"type": "null"}]}},
+            "it asks for string and for integer at once",
+        ),
         ({"type": "string", "enum": [1]}, "no value of its enum is of its type"),
         (
             {"type": "object", "properties": {"score": {"type": "string"}}, "required": ["scor"]},

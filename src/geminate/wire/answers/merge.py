@@ -23,12 +23,15 @@ def allows_null(node: Node) -> bool:
 
 def merge(first: Node, second: Node) -> Node:
     """The node that allows what both allow, or more where it is ``inexact``; titles and such are the first one's."""
+    null = allows_null(first) and allows_null(second)
+    refused = next((node for node in (first, second) if "refuse" in node), None)
+    if refused:
+        return {"refuse": refused["refuse"], **({"nullable": True} if null else {})}
     merged = dict(first)
     for keyword, value in second.items():
         mine = merged.get(keyword, value)
         merged[keyword] = mine if mine == value else _JOINED.get(keyword, _keep)(mine, value)
     merged.pop("nullable", None)
-    null = allows_null(first) and allows_null(second)
     if merged.get("type") == _CONTRADICTION:
         reason = f"it asks for {first['type']} and for {second['type']} at once"
         merged = {"type": "null"} if null else {"refuse": reason}
