@@ -3,6 +3,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -91,6 +92,20 @@ def test_a_ledger_of_the_first_version_goes_on(folder):
         assert ledger.attempts() == [PLANNED]
     with Ledger(folder) as ledger:
         assert ledger.record_job(PLANNED, {"name": "n"}, at=5.0).seen_at == 5.0
+
+
+def test_a_ledger_that_cannot_be_brought_forward_is_left_closed(folder):
+    alter(folder, "DROP TABLE attempts", "PRAGMA user_version = 1")
+    with pytest.raises(GeminateError, match="no such table") as caught:
+        Ledger(folder)
+    # The error keeps what was made so far from being collected as garbage.
+    assert caught.tb is not None
+    assert [path for path in open_files() if path.startswith(str(folder))] == []
+
+
+def open_files():
+    links = Path("/proc/self/fd").iterdir()
+    return [str(link.readlink()) for link in links if link.is_symlink()]
 
 
 def test_a_ledger_of_a_later_version_is_refused(folder):

@@ -107,6 +107,11 @@ class DamageError(TransientError):
     """Bytes that were handed out are not what they should be; what was made of them is worth nothing."""
 
 
+def counted(number: int, noun: str) -> str:
+    """The number and the noun, which takes an s where it should."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 DISK_FAULTS = {
     errno.ENOSPC: "no room left on the disk",
     errno.EDQUOT: "no room left in the quota of the disk",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -130,28 +130,27 @@ class Ledger:
         if not path.is_file():
             raise InputError("this folder is not a run", where=str(run_path), remedy="make one with geminate build")
         self._path = path
-        self._lock = hold_lock(run_path) if lock else None
-        try:
+        with ExitStack() as opened:
+            if lock:
+                opened.enter_context(closing(hold_lock(run_path)))
             with sqlite_errors(path):
-                self._db = _open_database(path)
+                self._db = opened.enter_context(closing(sqlite3.connect(path)))
+                _make_durable(self._db)
                 version = _migrate(self._db)
-        except BaseException:
-            if self._lock is not None:
-                self._lock.close()
-            raise
-        if version != SCHEMA_VERSION:
-            self.close()
-            raise InputError(
-                f"the run's ledger has version {version}, and this Geminate knows {SCHEMA_VERSION}",
-                where=str(path),
-                remedy="use the Geminate that wrote it",
-            )
+            if version != SCHEMA_VERSION:
+                raise InputError(
+                    f"the run's ledger has version {version}, and this Geminate knows {SCHEMA_VERSION}",
+                    where=str(path),
+                    remedy="use the Geminate that wrote it",
+                )
+            self._opened = opened.pop_all()
 
     @staticmethod
     def create(run_path: Path, facts: Mapping[str, Any], attempts: Iterable[Attempt]) -> None:
         """Nothing; the folder then holds a ledger with these facts and attempts."""
         path = run_path / LEDGER_NAME
-        with sqlite_errors(path), closing(_open_database(path)) as db, db:
+        with sqlite_errors(path), closing(sqlite3.connect(path)) as db, db:
+            _make_durable(db)
             db.executescript(_SCHEMA)
             db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             db.executemany("INSERT INTO facts VALUES (?, ?)", [(name, json.dumps(v)) for name, v in facts.items()])
@@ -167,9 +166,7 @@ class Ledger:
 
     def close(self) -> None:
         """Nothing; the run is free for another process."""
-        self._db.close()
-        if self._lock is not None:
-            self._lock.close()
+        self._opened.close()
 
     def facts(self) -> dict[str, Any]:
         """What was settled for the whole run, by name."""
@@ -256,11 +253,9 @@ class Ledger:
 _COLUMNS = ", ".join(Attempt.__dataclass_fields__)
 
 
-def _open_database(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path)
+def _make_durable(db: sqlite3.Connection) -> None:
     db.execute("PRAGMA journal_mode = DELETE")
     db.execute("PRAGMA synchronous = FULL")
-    return db
 
 
 def _migrate(db: sqlite3.Connection) -> int:

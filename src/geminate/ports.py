@@ -149,8 +149,8 @@ class JobService(Protocol):
         """The created job. Sent once and never repeated: each POST may be a paid job."""
         ...
 
-    def get(self, job_name: str) -> dict[str, Any]:
-        """The job as it is now."""
+    def get(self, job_name: str) -> dict[str, Any] | None:
+        """The job as it is now, None where the service knows none of that name."""
         ...
 
     def list(self, filter_text: str) -> Iterator[dict[str, Any]]:

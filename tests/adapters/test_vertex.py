@@ -118,6 +118,14 @@ def test_a_redirect_is_not_followed(service, jobs):
     assert len(service.asked) == 1
 
 
+def test_a_job_that_the_service_does_not_know_is_none(service, jobs):
+    service.will(404, {"error": {"message": "not found"}})
+    assert jobs.get("projects/p/locations/l/batchPredictionJobs/1") is None
+    service.will(404)
+    with pytest.raises(InputError):
+        list(jobs.list("x"))
+
+
 @pytest.mark.parametrize("code", [400, 404, 409, 412])
 def test_a_refusal_is_final_and_says_why(service, jobs, code):
     service.will(code, {"error": {"code": code, "message": "no such model"}})

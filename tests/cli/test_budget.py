@@ -80,3 +80,13 @@ def test_the_whole_command_keeps_to_it_too(geminate, prompts, tmp_path):
 def test_history_without_a_limit_is_refused(geminate, build):
     build()
     assert geminate("submit", "run", "--emulate", "--history", "run").code == 2
+
+
+def test_what_costs_too_much_is_told_without_credentials_and_settles_nothing(geminate, build, tmp_path, monkeypatch):
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "none.json"))
+    build()
+    where = ("--project", "p", "--staging", "gs://bucket/x")
+    assert geminate("submit", "run", *where, "--max-cost", "0.0000001").code == 5
+    with Ledger(tmp_path / "run", lock=False) as ledger:
+        assert "target" not in ledger.facts()
+    assert geminate("submit", "run", *where, "--max-cost", "100").code == 77

@@ -220,6 +220,50 @@ def test_an_output_in_the_way_of_a_cancellation_may_be_replaced(geminate, prompt
     assert len((tmp_path / "rows.jsonl").read_text().splitlines()) == 3
 
 
+def delete_ended_jobs(options, tmp_path, most):
+    """Nothing; so many jobs have ended and were deleted, as in the console."""
+    deleted = 0
+    while deleted < most:
+        for job in jobs_of(tmp_path):
+            name = f"projects/{job['project']}/locations/{job['location']}/batchPredictionJobs/{job['id']}"
+            if job.get("state") == "JOB_STATE_SUCCEEDED" and deleted < most:
+                answer = requests.delete(f"{options[1]}/v1/{name}", headers={"Authorization": "Bearer x"}, timeout=30)
+                deleted += answer.ok
+        time.sleep(0.02)
+
+
+def test_a_job_deleted_in_the_console_blocks_nothing_and_its_rows_are_read(geminate, prompts, emulate, tmp_path):
+    options = emulate()
+    geminate("build", prompts, *SPEC, "--shard-rows", 2, "--out", "words.run")
+    geminate("submit", "words.run", *options)
+    delete_ended_jobs(options, tmp_path, 1)
+    waited = geminate("wait", "words.run")
+    assert waited.code == 4
+    assert "DELETED projects/" in waited.err
+    assert "somebody deleted it" in waited.err
+    collected = geminate("collect", "words.run", "-o", "rows.jsonl", "--json")
+    assert (collected.code, collected.document["outcomes"]) == (0, {"ok": 3})
+    assert geminate("retry", "words.run", "--json").document["prompts"] == 0
+    assert geminate("wait", "words.run").code == 4
+    assert len(jobs_of(tmp_path)) == 1
+
+
+def test_of_a_job_deleted_with_its_output_the_prompts_are_missing_until_retried(geminate, prompts, emulate, tmp_path):
+    options = emulate()
+    geminate("build", prompts, *SPEC, "--out", "words.run")
+    geminate("submit", "words.run", *options)
+    delete_ended_jobs(options, tmp_path, 1)
+    for path in (tmp_path / "emulator/buckets").rglob("predictions*.jsonl"):
+        path.unlink()
+    again = geminate("run", prompts, *SPEC, "--run", "words.run", "-o", "rows.jsonl", "--json")
+    assert (again.code, again.document["outcomes"]) == (4, {"missing": 3})
+    assert again.document["jobs"][0]["state"] == "DELETED"
+    assert jobs_of(tmp_path) == []
+    assert geminate("retry", "words.run", "--json").document["prompts"] == 3
+    assert geminate("wait", "words.run").code == 4
+    assert geminate("collect", "words.run", "-o", "rows.jsonl", "--overwrite").code == 0
+
+
 def test_a_retry_says_how_its_rows_come(geminate, prompts, emulate):
     options = emulate(faults={"rows": [{"status": "RESOURCE_EXHAUSTED", "keys": "a"}]})
     geminate("run", prompts, *SPEC, *options, "-o", "rows.jsonl")

@@ -35,7 +35,7 @@ class MemoryJobs:
         return job
 
     def get(self, job_name):
-        return self.made[job_name]
+        return self.made.get(job_name)
 
     def list(self, filter_text):
         self.lists += 1

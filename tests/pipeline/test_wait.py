@@ -2,8 +2,9 @@ import pytest
 
 from geminate.errors import InputError, TransientError
 from geminate.ledger import Ledger
+from geminate.pipeline.pace.patience import DOUBT_GRACE_S
 from geminate.pipeline.submit import Stager, SubmitOptions, Submitter
-from geminate.pipeline.wait import PollOptions, cancel_jobs, wait_for_jobs
+from geminate.pipeline.wait import PollOptions, cancel_jobs, look_at_jobs, wait_for_jobs
 
 POLL = PollOptions(5.0, 300.0)
 
@@ -63,6 +64,60 @@ def test_a_service_that_is_silent_for_a_while_is_waited_for(ledger, jobs, clock)
 def test_a_service_that_is_silent_for_good_is_given_up(ledger, jobs, clock):
     with pytest.raises(TransientError):
         wait_for_jobs(ledger, Ending(jobs, 0, faults=10_000), clock, POLL)
+
+
+def test_a_job_of_which_nothing_is_said_holds_up_no_other(ledger, jobs, clock):
+    dumb, *_ = jobs.made
+    get = Ending(jobs, 3).get
+    jobs.get = lambda name: (
+        (_ for _ in ()).throw(TransientError("no answer", where=name)) if name == dumb else get(name)
+    )
+    with pytest.raises(TransientError, match=dumb):
+        wait_for_jobs(ledger, jobs, clock, POLL)
+    assert [attempt.state for attempt in ledger.attempts()] == ["committed", "ended"]
+    jobs.get = get
+    assert [job.state for job in wait_for_jobs(ledger, jobs, clock, POLL)] == ["JOB_STATE_SUCCEEDED"] * 2
+
+
+def test_several_silent_jobs_are_told_as_one_trouble(ledger, jobs, clock):
+    jobs.get = lambda name: (_ for _ in ()).throw(TransientError("busy", where=name, retry_after_s=float(name[-1])))
+    look = look_at_jobs(ledger, jobs, clock)
+    assert "2 jobs gave no answer" in look.trouble.sentence
+    assert look.trouble.retry_after_s == 2.0
+    assert len(look.unfinished) == 2
+
+
+def test_a_job_that_was_deleted_has_ended_and_holds_up_no_other(ledger, jobs, clock):
+    deleted = jobs.made.pop(next(iter(jobs.made)))
+    jobs.made[ledger.attempts()[1].job_name]["state"] = "JOB_STATE_SUCCEEDED"
+    gone, done = wait_for_jobs(ledger, jobs, clock, POLL)
+    assert (gone.name, gone.state, gone.succeeded) == (deleted["name"], "DELETED", False)
+    assert "deleted it" in gone.error
+    assert done.state == "JOB_STATE_SUCCEEDED"
+    assert [attempt.state for attempt in ledger.attempts()] == ["ended"] * 2
+
+
+def test_a_job_is_not_taken_for_deleted_a_moment_after_it_was_made(ledger, jobs, clock):
+    hidden, _ = jobs.made, setattr(jobs, "made", {})
+    made_at = clock.now()
+    look = look_at_jobs(ledger, jobs, clock)
+    assert len(look.unfinished) == len(look.silences) == 2
+    jobs.made = hidden
+    clock.time = made_at + DOUBT_GRACE_S + 1
+    assert look_at_jobs(ledger, jobs, clock).trouble is None
+    assert [attempt.state for attempt in ledger.attempts()] == ["committed"] * 2
+
+
+def test_a_job_that_is_listed_was_not_deleted(ledger, jobs, clock):
+    clock.time += DOUBT_GRACE_S + 1
+    jobs.get = lambda _: None
+    assert len(look_at_jobs(ledger, jobs, clock).unfinished) == 2
+
+
+def test_a_deleted_job_cannot_be_cancelled_and_is_left_alone(ledger, jobs, clock):
+    jobs.cancel = lambda _: (_ for _ in ()).throw(InputError("not found"))
+    jobs.made.clear()
+    assert cancel_jobs(ledger, jobs, clock) == 0
 
 
 def test_a_service_that_asks_to_be_left_alone_is(ledger, jobs, clock):

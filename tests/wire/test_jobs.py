@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geminate.errors import InputError
+from geminate.errors import InputError, UsageError
 from geminate.wire.jobs import JobRequest, JobSettings, decode_job, encode_job
 from geminate.wire.limits import LIMITS
 from geminate.wire.schemas import load_schema
@@ -103,15 +103,15 @@ def test_a_place_that_the_service_cannot_read_or_write_is_refused(changes):
     ],
 )
 def test_a_label_that_the_service_refuses_is_refused_here(key, value):
-    with pytest.raises(InputError, match="label"):
+    with pytest.raises(UsageError, match="label"):
         JobSettings(labels={key: value})
 
 
 def test_there_is_room_for_our_own_labels_and_the_attempt():
-    with pytest.raises(InputError, match="room for 62"):
+    with pytest.raises(UsageError, match="room for 62"):
         JobSettings(labels={f"k{n}": "" for n in range(63)})
     for name in ("", "x" * 97):
-        with pytest.raises(InputError, match="display name"):
+        with pytest.raises(UsageError, match="display name"):
             JobSettings(display_name=name)
 
 

@@ -54,9 +54,10 @@ class VertexJobs:
                 raise _no_credentials(error) from error
             return _checked(self._send(session, "POST", self._collection, json=dict(body)), self._collection)
 
-    def get(self, job_name: str) -> dict[str, Any]:
-        """The job as it is now."""
-        return _checked(self._send(self._session, "GET", job_name), job_name)
+    def get(self, job_name: str) -> dict[str, Any] | None:
+        """The job as it is now, None where the service knows none of that name."""
+        answer = self._call(self._session, "GET", job_name)
+        return None if answer.status_code == HTTPStatus.NOT_FOUND else _checked(_document(answer), job_name)
 
     def list(self, filter_text: str) -> Iterator[dict[str, Any]]:
         """The jobs that match, newest first, page by page."""
@@ -79,24 +80,32 @@ class VertexJobs:
             raise TransientError("the answer is not that of a cancel call", where=job_name, remedy="try again")
 
     def _send(self, session: requests.Session, method: str, path: str, **options: Any) -> dict[str, Any]:
+        return _document(self._call(session, method, path, **options))
+
+    def _call(self, session: requests.Session, method: str, path: str, **options: Any) -> requests.Response:
         url = self._base + path
         try:
-            answer = session.request(method, url, timeout=_TIMEOUT_S, allow_redirects=False, **options)
+            return session.request(method, url, timeout=_TIMEOUT_S, allow_redirects=False, **options)
         except auth.TransportError as error:
             raise TransientError("no answer from the sign-in service", where=url, remedy="try again") from error
         except auth.GoogleAuthError as error:
             raise _no_credentials(error) from error
         except requests.RequestException as error:
             raise TransientError(f"no answer ({type(error).__name__})", where=url, remedy="try again") from error
-        if not answer.ok or answer.is_redirect:
-            raise _error(answer)
-        try:
-            document = answer.json()
-        except requests.JSONDecodeError as error:
-            raise TransientError("the answer is not JSON", where=url, remedy="try again") from error
-        if not isinstance(document, dict):
-            raise TransientError("the answer is not a JSON object", where=url, remedy="try again")
-        return document
+
+
+def _document(answer: requests.Response) -> dict[str, Any]:
+    """What the service says, where it does not refuse."""
+    if not answer.ok or answer.is_redirect:
+        raise _error(answer)
+    url = answer.url.partition("?")[0]
+    try:
+        document = answer.json()
+    except requests.JSONDecodeError as error:
+        raise TransientError("the answer is not JSON", where=url, remedy="try again") from error
+    if not isinstance(document, dict):
+        raise TransientError("the answer is not a JSON object", where=url, remedy="try again")
+    return document
 
 
 def _checked(job: Any, where: str) -> dict[str, Any]:

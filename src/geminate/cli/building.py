@@ -20,8 +20,8 @@ from geminate.cli.options import (
     take_where,
     where_options,
 )
-from geminate.cli.report import EXIT_SOME_NOT_OK, Report, TerminalProgress, counted
-from geminate.errors import UsageError
+from geminate.cli.report import EXIT_SOME_NOT_OK, Report, TerminalProgress
+from geminate.errors import UsageError, counted
 
 if TYPE_CHECKING:
     from geminate.connect import Where

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from geminate.cli.options import json_option, run_argument, store_options, take_stores
-from geminate.cli.report import EXIT_INVALID, Report, TerminalProgress, counted
+from geminate.cli.report import EXIT_INVALID, Report, TerminalProgress
+from geminate.errors import counted
 
 if TYPE_CHECKING:
     from geminate.formats.line_files import LineFile

@@ -18,8 +18,8 @@ from geminate.cli.options import (
     take_prompts,
     take_where,
 )
-from geminate.cli.report import Report, TerminalProgress, counted
-from geminate.errors import UsageError
+from geminate.cli.report import Report, TerminalProgress
+from geminate.errors import UsageError, counted
 
 if TYPE_CHECKING:
     from geminate.pipeline.pace.progress import Notify

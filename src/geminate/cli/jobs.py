@@ -17,7 +17,8 @@ from geminate.cli.job_options import (
     take_submit_options,
 )
 from geminate.cli.options import json_option, run_argument, take_target, where_options
-from geminate.cli.report import Report, TerminalProgress, counted, leaving_jobs
+from geminate.cli.report import Report, TerminalProgress, leaving_jobs
+from geminate.errors import counted
 
 if TYPE_CHECKING:
     from geminate.pipeline.retry import Planned

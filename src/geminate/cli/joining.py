@@ -21,15 +21,30 @@ from geminate.cli.options import (
     take_stores,
 )
 from geminate.cli.report import EXIT_SOME_NOT_OK, Report, TerminalProgress
+from geminate.errors import counted
 
 if TYPE_CHECKING:
     from geminate.pipeline.written.outputs import Joined, OutputOptions
 
 _STRAYS = {
-    "orphans": "predictions belong to no prompt",
-    "unreadable": "lines cannot be read",
-    "suspects": "predictions have the key of one prompt and the request of another",
+    "orphans": ("prediction belongs to no prompt", "predictions belong to no prompt"),
+    "unreadable": ("line cannot be read", "lines cannot be read"),
+    "suspects": (
+        "prediction has the key of one prompt and the request of another",
+        "predictions have the key of one prompt and the request of another",
+    ),
 }
+_FURTHER = {
+    "fanned_out": (
+        "prompt shares the prediction of an equal request, which was sent once",
+        "prompts share the prediction of an equal request, which was sent once",
+    ),
+    "duplicates": (
+        "further prediction for a prompt that has one; it may be billed",
+        "further predictions for prompts that have one; they may be billed",
+    ),
+}
+"""What a count is called where it is one, and where it is more."""
 
 
 @click.command()
@@ -114,21 +129,23 @@ def joined_sentences(joined: Joined) -> list[str]:
     """What a person is told of an output."""
     others = {name: count for name, count in joined.outcomes.items() if name != "ok"}
     out = "stdout" if joined.out == "-" else joined.out
-    sentences = [f"{joined.outcomes.get('ok', 0):,} of {joined.rows:,} prompts ok: {out}"]
+    sentences = [f"{joined.outcomes.get('ok', 0):,} of {counted(joined.rows, 'prompt')} ok: {out}"]
     sentences += [f"{count:>9,}  {name}" for name, count in sorted(others.items())]
-    sentences += [f"{getattr(joined, name):>9,}  {text}" for name, text in _STRAYS.items() if getattr(joined, name)]
+    sentences += _count_sentences(joined, _STRAYS)
     if joined.orphans and not joined.used:
         sentences.append("no prediction found its prompt: name the key with --key, or give the spec to join by request")
-    if joined.fanned_out:
-        sentences.append(
-            f"{joined.fanned_out:>9,}  prompts share the prediction of an equal request, which was sent once"
-        )
-    if joined.duplicates:
-        sentences.append(f"{joined.duplicates:>9,}  further predictions for a prompt that has one; they may be billed")
+    sentences += _count_sentences(joined, _FURTHER)
     if joined.repairs:
         ways = ", ".join(f"{name} {count:,}" for name, count in sorted(joined.repairs.items()))
-        sentences.append(f"{sum(joined.repairs.values()):>9,}  answers were JSON only after a repair: {ways}")
+        repaired = sum(joined.repairs.values())
+        text = "answer was" if repaired == 1 else "answers were"
+        sentences.append(f"{repaired:>9,}  {text} JSON only after a repair: {ways}")
     return sentences
+
+
+def _count_sentences(joined: Joined, words: dict[str, tuple[str, str]]) -> list[str]:
+    counts = {name: getattr(joined, name) for name in words}
+    return [f"{count:>9,}  {words[name][count > 1]}" for name, count in counts.items() if count]
 
 
 def _report(joined: Joined) -> Report:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from geminate.errors import counted
+
 if TYPE_CHECKING:
     from geminate.pipeline.pace.progress import Progress
 
@@ -141,8 +143,3 @@ def age_text(seconds: float) -> str:
         if seconds >= length:
             return counted(int(seconds // length), unit)
     return counted(max(0, int(seconds)), "second")
-
-
-def counted(number: int, noun: str) -> str:
-    """The number and the noun, which takes an s where it should."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -19,10 +19,10 @@ from geminate.cli.report import (
     Report,
     TerminalProgress,
     age_text,
-    counted,
     leaving_jobs,
     with_on_done,
 )
+from geminate.errors import counted
 
 if TYPE_CHECKING:
     from geminate.pipeline.wait import JobStatus

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from geminate.errors import InputError
-from geminate.ledger import Attempt
+from geminate.errors import InputError, counted
+from geminate.ledger import UNSENT, Attempt
 from geminate.pipeline.pace.progress import Notify
 from geminate.pipeline.run_folder.folder import Manifest, RunFolder
 
@@ -25,14 +25,19 @@ class Budget:
     history: str | None = None
 
     def check(self, folder: RunFolder, manifest: Manifest, attempts: list[Attempt], notify: Notify) -> None:
-        """Nothing, where the run keeps to it. Its cost is the high end of an estimate of all its request lines.
+        """Nothing, where the run keeps to it, or has nothing left to send.
+
+        Its cost is the high end of an estimate of all its request lines. Nobody outside is asked.
 
         Raises:
             InputError: It does not, or nobody knows.
         """
+        if not any(attempt.state in UNSENT for attempt in attempts):
+            return
+        attempts = [attempt for attempt in attempts if attempt.state != "abandoned"]
         if self.max_jobs is not None and len(attempts) > self.max_jobs:
             raise InputError(
-                f"it makes {len(attempts):,} jobs, and the limit is {self.max_jobs:,}",
+                f"it makes {counted(len(attempts), 'job')}, and the limit is {self.max_jobs:,}",
                 where=str(folder.path),
                 remedy="raise --max-jobs, or build fewer shards",
             )

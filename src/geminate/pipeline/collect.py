@@ -13,7 +13,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from geminate.errors import InputError, UsageError
+from geminate.errors import InputError, UsageError, counted
 from geminate.formats.line_files import LineFile, iter_path_blocks
 from geminate.formats.record_spool import RecordSpool
 from geminate.ledger import OVER, Attempt, Ledger
@@ -137,7 +137,7 @@ class Collector:
         running = [attempt for attempt in attempts if attempt.state not in OVER]
         if running:
             raise UsageError(
-                f"{len(running)} of {len(attempts)} jobs have not ended",
+                f"{len(running):,} of {counted(len(attempts), 'job')} not ended",
                 where=str(self.folder.path),
                 remedy="run geminate submit and geminate wait first",
             )

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pyarrow.compute as pc
 
-from geminate.errors import InputError, UsageError
+from geminate.errors import InputError, UsageError, counted
 from geminate.formats.atomic import open_atomic
 from geminate.formats.line_files import iter_path_blocks
 from geminate.ledger import SETTLED, Attempt
@@ -109,7 +109,7 @@ def _resume(collector: Collector, pending: list[Attempt], changes: Changes) -> P
     where = str(collector.folder.path)
     if any(attempt.number == 1 for attempt in pending):
         remedy = "run geminate submit and geminate wait first"
-        raise UsageError(f"{len(pending)} shards have no job yet", where=where, remedy=remedy)
+        raise UsageError(f"no job yet for {counted(len(pending), 'shard')}", where=where, remedy=remedy)
     if changes.named():
         remedy = "run geminate retry without a change, wait, and retry again"
         raise UsageError("an interrupted retry is to go on, and was planned otherwise", where=where, remedy=remedy)

@@ -13,6 +13,7 @@ from geminate.adapters.system import SystemClock
 from geminate.connect import Outside, create_url, locate_bucket, open_outside, open_store
 from geminate.errors import TransientError
 from geminate.ledger import SETTLED, UNSENT, Attempt, Ledger
+from geminate.pipeline.budget import Budget
 from geminate.pipeline.pace.patience import call_patiently
 from geminate.pipeline.pace.progress import Notify, silent
 from geminate.pipeline.run_folder.folder import Manifest, RunFolder
@@ -54,7 +55,7 @@ DEFAULT_MAX_ATTEMPTS = 3
 
 # An emulator answers at once and forgets nothing, so there is no point in patience.
 _EMULATED_GRACE_S = 0.5
-_EMULATED_POLL = PollOptions(0.05, 1.0)
+_EMULATED_POLL = PollOptions(0.05, 1.0, doubt_grace_s=_EMULATED_GRACE_S)
 
 
 class Run:
@@ -116,13 +117,14 @@ class Run:
         Raises:
             AccessError: The service or the store refuses access.
             InputError: The service refuses a job.
-            TargetError: The run was submitted elsewhere.
+            TargetError: The run goes elsewhere already.
             TransientError: There was no clear answer; the same call goes on.
         """
         options = options or SubmitOptions()
-        with self._open(target) as (ledger, settled, outside):
+        with self._open(target, options.budget, notify) as (ledger, settled, outside):
             if options.max_running is not None:
-                call_patiently(partial(refresh_jobs, ledger, outside.jobs, self._clock), self._clock)
+                grace_s = _poll(settled).doubt_grace_s
+                call_patiently(partial(refresh_jobs, ledger, outside.jobs, self._clock, grace_s), self._clock)
             submitter = self._submitter(ledger, settled, outside, options)
             self._preflight(submitter, settled, notify)
             return [job_of(attempt) for attempt in submitter.submit(notify) if attempt.job_name]
@@ -135,11 +137,11 @@ class Run:
         Raises:
             AccessError: The service or the store refuses access.
             InputError: The service refuses a job.
-            TargetError: The run was submitted elsewhere.
+            TargetError: The run goes elsewhere already.
             TransientError: There was no clear answer, or none for long; the same call goes on.
         """
         options = options or SubmitOptions()
-        with self._open(target) as (ledger, settled, outside):
+        with self._open(target, options.budget, notify) as (ledger, settled, outside):
             submitter = self._submitter(ledger, settled, outside, options)
             self._preflight(submitter, settled, notify)
             while True:
@@ -153,7 +155,7 @@ class Run:
         """The create calls that ``submit`` would make, and where to; nothing is uploaded, sent or written.
 
         Raises:
-            TargetError: The run was submitted elsewhere.
+            TargetError: The run goes elsewhere already.
             UsageError: Nothing says where its lines should lie.
         """
         with Ledger(self.folder.path, lock=False) as ledger:
@@ -230,8 +232,8 @@ class Run:
         trouble = None
         if refresh and any(attempt.state == "committed" for attempt in self._read_attempts()):
             try:
-                with self._open(None) as (ledger, _, outside):
-                    refresh_jobs(ledger, outside.jobs, self._clock)
+                with self._open(None) as (ledger, settled, outside):
+                    refresh_jobs(ledger, outside.jobs, self._clock, _poll(settled).doubt_grace_s)
             except TransientError as error:
                 trouble = error
         attempts = self._read_attempts()
@@ -273,20 +275,20 @@ class Run:
         )
 
     @contextmanager
-    def _open(self, target: Target | None) -> Iterator[tuple[Ledger, Target, Outside]]:
+    def _open(
+        self, target: Target | None, budget: Budget | None = None, notify: Notify = silent
+    ) -> Iterator[tuple[Ledger, Target, Outside]]:
         with Ledger(self.folder.path) as ledger:
+            if budget is not None:
+                # Before anything is settled or asked of anybody.
+                read_target(ledger, target)
+                budget.check(self.folder, self.manifest, ledger.attempts(), notify)
             settled = settle_target(ledger, target)
             with open_outside(settled.where, self.folder.emulator_path) as outside:
                 yield ledger, settled, outside
 
     def _preflight(self, submitter: Submitter, settled: Target, notify: Notify) -> None:
-        attempts = submitter.ledger.attempts()
-        if not any(attempt.state in UNSENT for attempt in attempts):
-            return
-        if submitter.options.budget is not None:
-            paid = [attempt for attempt in attempts if attempt.state != "abandoned"]
-            submitter.options.budget.check(self.folder, self.manifest, paid, notify)
-        if submitter.options.preflight:
+        if submitter.options.preflight and any(each.state in UNSENT for each in submitter.ledger.attempts()):
             where, stager = settled.where, submitter.stager
             locate = partial(locate_bucket, where)
             Preflight(stager.plan, where.location, stager.store, submitter.jobs, locate, stager.tables).check(

@@ -21,16 +21,13 @@ from geminate.pipeline.budget import Budget
 from geminate.pipeline.building.opening import DEFAULT_STORES
 from geminate.pipeline.building.request_tables import RequestTables
 from geminate.pipeline.building.uploads import upload_once
-from geminate.pipeline.pace.patience import call_patiently
+from geminate.pipeline.pace.patience import DOUBT_GRACE_S, call_patiently
 from geminate.pipeline.pace.progress import Notify, Progress, silent
 from geminate.pipeline.run_folder.folder import Manifest, RunFolder
 from geminate.pipeline.submitting.datasets import is_table
 from geminate.pipeline.submitting.plan import JobPlan
 from geminate.ports import Clock, JobService, ObjectStore, TableStore
 from geminate.wire.jobs import ATTEMPT_LABEL, RUN_LABEL, JobSettings, decode_job, encode_job, label_filter
-
-DOUBT_GRACE_S = 120.0
-"""How long a new job may stay out of a list; an assumption that only the real service can prove."""
 
 _LOOK_UP_INTERVAL_S = 2.0
 _MAX_POSTS = 3

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
-from geminate.errors import InputError, TransientError
+from geminate.errors import InputError, TransientError, counted
 from geminate.ledger import SETTLED, Attempt, Ledger
-from geminate.pipeline.pace.patience import call_patiently, pause
+from geminate.pipeline.pace.patience import DOUBT_GRACE_S, call_patiently, pause
 from geminate.pipeline.pace.progress import Notify, Progress, silent
 from geminate.ports import Clock, JobService
-from geminate.wire.jobs import CANCELLING_STATE, Job, decode_job
+from geminate.wire.jobs import ATTEMPT_LABEL, CANCELLING_STATE, Job, decode_job, deleted_job, label_filter
 
 _MAX_SILENT_ROUNDS = 20
 _TELL_AFTER_S = 60.0
@@ -25,11 +28,13 @@ class PollOptions:
         first_interval_s: The first ceiling.
         max_interval_s: The last one.
         unfinished: How many jobs may still be unfinished when waiting ends.
+        doubt_grace_s: For how long the service may not know a job that it has made.
     """
 
     first_interval_s: float = 5.0
     max_interval_s: float = 300.0
     unfinished: int = 0
+    doubt_grace_s: float = DOUBT_GRACE_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,48 +77,110 @@ def wait_for_jobs(
     """The jobs of the run, all but ``options.unfinished`` of them in a final state.
 
     There is no time limit: the service itself ends a job. Ending this early leaves the jobs as they are. A service that
-    asks to be left alone for a while is. After a minute a notice says once what is waited for.
+    asks to be left alone for a while is. After a minute a notice says once what is waited for. Jobs that the service
+    says nothing of hold up no others.
 
     Raises:
-        TransientError: The service did not answer over many rounds.
+        TransientError: The service said nothing, over many rounds, of any job that is left.
     """
     tell_at = clock.now() + _TELL_AFTER_S
     ceiling_s = options.first_interval_s
-    silent_rounds = 0
+    silent_rounds: Counter[str] = Counter()
     while True:
-        silence = None
-        try:
-            attempts = refresh_jobs(ledger, jobs, clock)
-            silent_rounds = 0
-        except TransientError as error:
-            silence = error
-            silent_rounds += 1
-            if silent_rounds == _MAX_SILENT_ROUNDS:
-                raise
-        else:
-            progress, unfinished = _progress(attempts), sum(attempt.state == "committed" for attempt in attempts)
-            if unfinished <= options.unfinished:
-                notify(progress)
-                return [job_of(attempt) for attempt in attempts if attempt.job_name]
-            if clock.now() >= tell_at:
-                tell_at = float("inf")
-                notice = f"waiting for {unfinished:,} of {len(attempts):,} jobs; geminate status shows them at any time"
-                progress = replace(progress, notice=notice)
+        look = look_at_jobs(ledger, jobs, clock, options.doubt_grace_s)
+        silent_rounds = Counter({attempt_id: silent_rounds[attempt_id] + 1 for attempt_id in look.silences})
+        progress, unfinished = _progress(look.attempts), look.unfinished
+        if len(unfinished) <= options.unfinished:
             notify(progress)
-        pause(clock, ceiling_s, silence)
+            return [job_of(attempt) for attempt in look.attempts if attempt.job_name]
+        if look.trouble and min(silent_rounds[attempt_id] for attempt_id in unfinished) >= _MAX_SILENT_ROUNDS:
+            raise look.trouble
+        if clock.now() >= tell_at:
+            tell_at = float("inf")
+            left = f"{len(unfinished):,} of {counted(len(look.attempts), 'job')}"
+            progress = replace(progress, notice=f"waiting for {left}; geminate status shows them at any time")
+        notify(progress)
+        pause(clock, ceiling_s, look.trouble)
         ceiling_s = min(ceiling_s * 2, options.max_interval_s)
 
 
-def refresh_jobs(ledger: Ledger, jobs: JobService, clock: Clock) -> list[Attempt]:
-    """The attempts, those with an unfinished job as the service shows them now."""
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the service said of a run's jobs.
+
+    Attributes:
+        attempts: The attempts, those with an unfinished job as the service shows them now, if it does.
+        silences: Why it does not, by the attempt's id.
+    """
+
+    attempts: list[Attempt]
+    silences: Mapping[str, TransientError]
+
+    @property
+    def unfinished(self) -> list[str]:
+        """The ids of attempts whose job has not ended."""
+        return [attempt.attempt_id for attempt in self.attempts if attempt.state == "committed"]
+
+    @property
+    def trouble(self) -> TransientError | None:
+        """All silences in one error; None where there are none."""
+        if len(self.silences) <= 1:
+            return next(iter(self.silences.values()), None)
+        first = next(iter(self.silences.values()))
+        asked = [error.retry_after_s for error in self.silences.values() if error.retry_after_s is not None]
+        return TransientError(
+            f"{len(self.silences):,} jobs gave no answer, the first one: {first.what}",
+            where=first.where,
+            remedy=first.remedy,
+            retry_after_s=max(asked, default=None),
+        )
+
+
+def look_at_jobs(ledger: Ledger, jobs: JobService, clock: Clock, doubt_grace_s: float = DOUBT_GRACE_S) -> Look:
+    """The run's jobs as the service shows them now. One that gives no answer keeps nobody from asking for the others.
+
+    A job that the service knows no more, neither by its name nor by its label, was deleted, and has ended; one that it
+    described within the grace period is taken for one that it does not show yet.
+    """
+    silences = {}
     for attempt in ledger.attempts():
         if attempt.state == "committed":
-            answer = jobs.get(attempt.job_name)
+            try:
+                answer = _ask(jobs, attempt, clock.now() - doubt_grace_s)
+            except TransientError as error:
+                silences[attempt.attempt_id] = error
+                continue
             ledger.record_job(attempt, answer, at=clock.now())
             job = decode_job(answer)
             if job.is_terminal:
                 ledger.advance(attempt, "ended", at=clock.now(), note=job.state)
-    return ledger.attempts()
+    return Look(ledger.attempts(), silences)
+
+
+def _ask(jobs: JobService, attempt: Attempt, known_since: float) -> dict[str, Any]:
+    answer = jobs.get(attempt.job_name)
+    if answer is None:
+        listed = jobs.list(label_filter(ATTEMPT_LABEL, attempt.attempt_id))
+        answer = next((job for job in listed if job["name"] == attempt.job_name), None)
+    if answer is None and attempt.seen_at > known_since:
+        raise TransientError(
+            "the service does not know the job that it described a moment ago",
+            where=attempt.job_name,
+            remedy="try again; if it stays so, the job is taken for deleted",
+        )
+    return deleted_job(json.loads(attempt.job)) if answer is None else answer
+
+
+def refresh_jobs(ledger: Ledger, jobs: JobService, clock: Clock, doubt_grace_s: float = DOUBT_GRACE_S) -> list[Attempt]:
+    """The attempts, those with an unfinished job as the service shows them now.
+
+    Raises:
+        TransientError: It said nothing of some; the others are as they are now.
+    """
+    look = look_at_jobs(ledger, jobs, clock, doubt_grace_s)
+    if look.trouble:
+        raise look.trouble
+    return look.attempts
 
 
 def cancel_jobs(ledger: Ledger, jobs: JobService, clock: Clock) -> int:
@@ -129,7 +196,10 @@ def _cancel(jobs: JobService, job_name: str) -> bool:
     try:
         jobs.cancel(job_name)
     except InputError:
-        job = decode_job(jobs.get(job_name))
+        answer = jobs.get(job_name)
+        if answer is None:
+            return False  # Only a job that has ended can be deleted.
+        job = decode_job(answer)
         # The first call may have come through without an answer.
         is_asked = job.state == CANCELLING_STATE
         if not is_asked and not job.is_terminal:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from geminate.errors import InputError
+from geminate.errors import UsageError
 from geminate.wire.limits import LIMITS
 from geminate.wire.uris import BQ_SCHEME, model_name, split_bq_uri, split_gs_uri
 
@@ -30,6 +30,9 @@ SUCCESS_STATES = frozenset({"JOB_STATE_SUCCEEDED", "JOB_STATE_PARTIALLY_SUCCEEDE
 TERMINAL_STATES = SUCCESS_STATES | {"JOB_STATE_FAILED", "JOB_STATE_CANCELLED", "JOB_STATE_EXPIRED"}
 """States that do not change any more. All of them may have left finished, billed rows."""
 
+DELETED_STATE = "DELETED"
+"""Our own word, where the service has none: it no longer knows the job. Only a job that has ended can be deleted."""
+
 CANCELLING_STATE = "JOB_STATE_CANCELLING"
 """A job that was asked to end; it may still end otherwise."""
 
@@ -50,7 +53,7 @@ class Job:
 
     Attributes:
         name: Its resource name.
-        state: One of the ``JOB_STATE_*`` words; an unknown one is kept as it is.
+        state: One of the ``JOB_STATE_*`` words, or ``DELETED_STATE``; an unknown one is kept as it is.
         output_uri: The directory or table of its predictions, empty until the service names one.
         error: What the service says went wrong, empty where nothing did.
         successful: Rows done, None while unknown.
@@ -73,7 +76,7 @@ class Job:
     @property
     def is_terminal(self) -> bool:
         """Whether its state is final."""
-        return self.state in TERMINAL_STATES
+        return self.state in TERMINAL_STATES or self.state == DELETED_STATE
 
     @property
     def succeeded(self) -> bool:
@@ -91,7 +94,7 @@ class JobSettings:
         model_parameters: The body's ``modelParameters``, None to leave them out.
 
     Raises:
-        InputError: The service would not take them.
+        UsageError: The service would not take them.
     """
 
     display_name: str = "geminate"
@@ -101,7 +104,7 @@ class JobSettings:
     def __post_init__(self) -> None:
         room = LIMITS.max_display_name_chars - _MAX_ATTEMPT_ID_CHARS
         if not 0 < len(self.display_name) <= room:
-            raise InputError(f"a display name has 1 to {room} characters here", where=self.display_name)
+            raise UsageError(f"a display name has 1 to {room} characters here", where=self.display_name)
         _check_labels(self.labels)
 
 
@@ -166,13 +169,13 @@ def _encode_output(uri: str) -> dict[str, Any]:
 def _check_labels(labels: Mapping[str, str]) -> None:
     most = LIMITS.max_labels - len(OWN_LABELS)
     if len(labels) > most:
-        raise InputError(f"{len(labels)} labels, and a job has room for {most} beside our own")
+        raise UsageError(f"{len(labels)} labels, and a job has room for {most} beside our own")
     for key, value in labels.items():
         if key in OWN_LABELS:
-            raise InputError("Geminate writes this label itself", where=f"label {key}", remedy="choose another name")
+            raise UsageError("Geminate writes this label itself", where=f"label {key}", remedy="choose another name")
         longest = max(len(key), len(value))
         if longest > LIMITS.max_label_chars or not (_LABEL_KEY.fullmatch(key) and _LABEL_VALUE.fullmatch(value)):
-            raise InputError(
+            raise UsageError(
                 "not a label that the service takes",
                 where=f"label {key}={value}",
                 remedy=f"use at most {LIMITS.max_label_chars} of a-z 0-9 _ - each, and begin the key with a letter",
@@ -193,6 +196,12 @@ def decode_job(answer: Mapping[str, Any]) -> Job:
         create_time=str(answer.get("createTime", "")),
         end_time=str(answer.get("endTime", "")),
     )
+
+
+def deleted_job(last: Mapping[str, Any]) -> dict[str, Any]:
+    """The job as it was last described, with what is known of it now: that the service knows it no more."""
+    message = "the service no longer knows this job; somebody deleted it, and what it had answered was billed"
+    return {**last, "state": DELETED_STATE, "error": {"message": message}}
 
 
 def label_filter(label: str, value: str) -> str:

@@ -8,6 +8,9 @@ from typing import TypeVar
 from geminate.errors import TransientError
 from geminate.ports import Clock
 
+DOUBT_GRACE_S = 120.0
+"""How long a new job may stay out of sight; an assumption that only the real service can prove."""
+
 _TRIES = 5
 _FIRST_CEILING_S = 1.0
 

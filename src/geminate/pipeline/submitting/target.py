@@ -54,7 +54,7 @@ def settle_target(ledger: Ledger, wanted: Target | None) -> Target:
     """The run's target: what was settled before, else what is wanted, which is then settled.
 
     Raises:
-        TargetError: The run was settled on another one.
+        TargetError: The run goes elsewhere already.
         UsageError: Nothing says where, or no staging place is named.
     """
     target = read_target(ledger, wanted)
@@ -89,7 +89,7 @@ def read_target(ledger: Ledger, wanted: Target | None) -> Target:
     """The target that ``settle_target`` would settle, with nothing written.
 
     Raises:
-        TargetError: The run was settled on another one.
+        TargetError: The run goes elsewhere already.
         UsageError: Nothing says where, or no staging place is named.
     """
     facts = ledger.facts()
@@ -119,10 +119,18 @@ def read_target(ledger: Ledger, wanted: Target | None) -> Target:
     ]
     if differences:
         raise TargetError(
-            f"the run was submitted elsewhere: {'; '.join(differences)}",
+            f"{_settled_how(ledger)}: {'; '.join(differences)}",
             remedy="leave the options out to go on there, or build another run",
         )
     return complete_target(target)
+
+
+def _settled_how(ledger: Ledger) -> str:
+    """Why the target is not to be changed, as a clause: how far the run has come."""
+    states = {attempt.state for attempt in ledger.attempts()}
+    if not states <= UNSENT:
+        return "the run was submitted elsewhere"
+    return "the run was to go elsewhere" if states <= {"planned"} else "the run's request lines lie elsewhere"
 
 
 def _is_unsent(ledger: Ledger) -> bool:

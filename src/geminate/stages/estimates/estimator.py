@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from geminate.errors import counted
 from geminate.stages.estimates.costs import cost_usd
 from geminate.stages.estimates.meter import Measured, RequestMeter
 from geminate.stages.estimates.ranges import NOTHING, Range
@@ -117,14 +118,14 @@ class Estimator:
         if len(self._in_force) > 1:
             yield f"the price changes on {self._in_force[-1].from_day}; the high end is reckoned with the dearer one"
         if totals.searching:
-            yield f"{totals.searching:,} requests have a search tool, which is billed by its use and not in the cost"
+            yield f"a search tool is billed by its use, and not in the cost: {counted(totals.searching, 'request')}"
         if self._usage is not None and self._usage.emulated:
             yield "the history is of a rehearsal, whose usage is made up"
         if self._usage is None:
             if totals.unbounded:
                 yield (
-                    f"{totals.unbounded:,} requests do not bound their answers, so the high end is the model's limit; "
-                    "set maxOutputTokens and a thinking budget, or give --history"
+                    f"nothing bounds the answers of {counted(totals.unbounded, 'request')}, so the high end is the "
+                    "model's limit; set maxOutputTokens and a thinking budget, or give --history"
                 )
             lengthy = sum(count for kind, count in totals.media.items() if kind != "image")
             if lengthy:
