@@ -166,7 +166,7 @@ def test_uploads_run_ahead_of_the_calls_and_a_failed_one_stops_them_in_its_place
 
 def test_a_refused_call_gives_up_the_uploads_that_are_ahead(built, outside, jobs, clock, monkeypatch):
     folder, _ = built
-    monkeypatch.setattr("geminate.pipeline.building.uploads._PIECE_BYTES", 1)
+    monkeypatch.setattr("geminate.formats.line_files.PIECE_BYTES", 1)
     folder.requests_path("00001").write_bytes(b"x" * 1000)
     taken, write = [], outside.store.write
 

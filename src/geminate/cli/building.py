@@ -48,7 +48,10 @@ if TYPE_CHECKING:
 @where_options
 @json_option
 def build(prompts: tuple[str, ...], out: str, run_path: Path | None, **options: Any) -> Report:
-    """Write validated shards, and the run that they belong to."""
+    """Write validated shards, and the run that they belong to.
+
+    With a gs:// or bq:// OUT the same command again goes on where it was interrupted.
+    """
     from geminate.pipeline.build import build_run
 
     spec, where = read_spec(options), take_where(options)
@@ -57,19 +60,22 @@ def build(prompts: tuple[str, ...], out: str, run_path: Path | None, **options: 
         raise UsageError("--run goes with a gs:// or bq:// OUT", remedy="the folder that --out names is the run")
     target = _target(where, out) if remote else None
     run_path = run_path or (Path(out.rstrip("/").rpartition("/")[2] + ".run") if remote else Path(out))
-    chosen = replace(take_build_options(options, where), for_table=target is not None and target.for_table)
+    chosen = take_build_options(options, where)
     if target and out.startswith("gs://") and not target.where.emulate:
         from geminate.pipeline.submitting.target import check_staging
 
         check_staging(target)
     uris: list[str] = []
     with TerminalProgress() as notify:
-        manifest = build_run(take_prompts(prompts, where, options), spec, run_path, chosen, notify)
-        if target:
-            from geminate.pipeline.runs import Run
+        opened = take_prompts(prompts, where, options)
+        if target is None:
+            manifest = build_run(opened, spec, run_path, replace(chosen, keep_lines=True), notify)
+        else:
+            from geminate.pipeline.whole import WholeOptions, build_whole
 
-            run = Run.open(run_path)
+            run = build_whole(opened, spec, WholeOptions(run_path, "", chosen, target), notify)
             run.stage(target, notify)
+            manifest = run.manifest
             uris = [status.attempt.input_uri for status in run.status(refresh=False).attempts]
     return _report(run_path, manifest, uris)
 

@@ -80,7 +80,8 @@ def verify(run_path: Path, **options: Any) -> Report:
     del options
     damages = list(iter_damages(RunFolder(run_path)))
     document = {"run": str(run_path), "damages": [asdict(damage) for damage in damages]}
-    sentences = [f"{run_path / damage.file}: {damage.message}" for damage in damages]
+    places = [damage.file if "://" in damage.file else run_path / damage.file for damage in damages]
+    sentences = [f"{place}: {damage.message}" for place, damage in zip(places, damages, strict=True)]
     return Report(document, sentences or [f"{run_path} is as it was written"], EXIT_INVALID if damages else 0)
 
 

@@ -99,6 +99,7 @@ build_options = together(
     ),
     click.option("--shard-rows", type=click.IntRange(min=1), metavar="N", help="At most N requests a shard."),
     click.option("--shard-bytes", type=click.IntRange(min=1), metavar="N", help="At most N bytes a shard."),
+    click.option("--spool", is_flag=True, help="Keep the shards in the run's folder, too, where they go to a bucket."),
     click.option("--dedupe", is_flag=True, help="Send equal requests once; their prompts share the prediction."),
     click.option(
         "--on-reject",
@@ -271,7 +272,7 @@ def take_build_options(options: dict[str, Any], where: Where | None) -> BuildOpt
     from geminate.pipeline.building.prompt_media import Upload
 
     names = {"key": "key", "shard_rows": "max_rows", "shard_bytes": "max_shard_bytes"}
-    names |= {"on_reject": "on_reject", "dedupe": "dedupe"}
+    names |= {"on_reject": "on_reject", "dedupe": "dedupe", "spool": "keep_lines"}
     given = {field: options.pop(name) for name, field in names.items()}
     upload = Upload(options.pop("upload"), where or Where())
     given = {field: value for field, value in given.items() if value is not None or field == "key"}

@@ -70,6 +70,8 @@ def run(prompts: tuple[str, ...], out: str, run_path: Path | None, *, dry_run: b
     opened = take_prompts(prompts, target.where if target else None, options)
     with leaving_jobs(whole_options.run_path), TerminalProgress() as notify:
         if dry_run:
+            # Whoever rehearses wants to see the lines.
+            whole_options = replace(whole_options, build=replace(whole_options.build, keep_lines=True))
             built = build_whole(opened, spec, whole_options, notify)
             return drafts_report(built, target, whole_options.submit)
         whole = run_whole(opened, spec, whole_options, notify)

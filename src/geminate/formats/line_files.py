@@ -16,7 +16,6 @@ import pyarrow as pa
 
 from geminate.errors import AccessError, InputError, TransientError, TruncatedError, UsageError
 from geminate.ports import ObjectInfo, ObjectStore
-from geminate.wire.lines import LineBlock, iter_line_blocks
 from geminate.wire.uris import GS_SCHEME
 
 PIECE_BYTES = 4 * 1024 * 1024
@@ -65,10 +64,10 @@ def find_line_files(names: Iterable[str], store: Callable[[], ObjectStore]) -> l
     return list(found.values())
 
 
-def iter_path_blocks(path: Path) -> Iterator[LineBlock]:
-    """The lines of a plain local file. Memory is that of one piece and one line."""
+def iter_path_pieces(path: Path) -> Iterator[bytes]:
+    """The bytes of a local file, a few MiB at a time."""
     with path.open("rb") as file:
-        yield from iter_line_blocks(_iter_read(file))
+        yield from _iter_read(file)
 
 
 def _iter_found(name: str, store: Callable[[], ObjectStore]) -> Iterator[LineFile]:

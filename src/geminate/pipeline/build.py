@@ -16,10 +16,12 @@ import pyarrow.compute as pc
 
 import geminate
 from geminate.errors import PromptError
+from geminate.formats.line_files import iter_path_pieces
 from geminate.formats.prompts import Prompts
 from geminate.ledger import Attempt, Ledger
 from geminate.pipeline.building.prompt_media import PromptMedia, Upload
 from geminate.pipeline.building.request_tables import pass_columns
+from geminate.pipeline.building.shard_lines import iter_encoded
 from geminate.pipeline.building.templates import LineGuard, compile_spec, notes_on, refuse_unsound_shards
 from geminate.pipeline.pace.overlap import iter_ahead
 from geminate.pipeline.pace.progress import Notify, Progress, silent
@@ -38,7 +40,7 @@ from geminate.pipeline.run_folder.folder import (
     SourceRecord,
     hash_file,
 )
-from geminate.pipeline.run_folder.followers import FollowersFile
+from geminate.pipeline.run_folder.followers import NO_FOLLOWERS, Followers, FollowersFile
 from geminate.pipeline.run_folder.new_folder import new_folder
 from geminate.pipeline.run_folder.shard_files import ShardFiles
 from geminate.stages.keys import KeyColumn, KeyRegister, choose_key, find_duplicate
@@ -66,6 +68,8 @@ class BuildOptions:
         for_table: Whether the shards go into BigQuery tables, for which the importer's rules do not hold.
         upload: Where local media are stored; by default they go inline.
         dedupe: Whether equal requests are sent once, and their prompts share the prediction.
+        keep_lines: Whether the request lines get files in the run's folder. Without, they are made again from its
+            prompts when they are uploaded; those with media, and those for tables, are kept all the same.
     """
 
     key: str | None = None
@@ -75,6 +79,7 @@ class BuildOptions:
     for_table: bool = False
     upload: Upload = field(default_factory=Upload)
     dedupe: bool = False
+    keep_lines: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +161,8 @@ class _Builder:
 
     def write(self, folder: RunFolder, media: PromptMedia) -> ShardFiles:
         schema = self._key.extend_schema(self._prompts.schema)
-        files = ShardFiles(folder, schema)
+        keep_lines = self._options.keep_lines or self._options.for_table or bool(self._encoder.media)
+        files = ShardFiles(folder, schema, keep_lines=keep_lines)
         cutter = ShardCutter(ShardLimits(self._options.max_rows, self._options.max_shard_bytes))
         resolved = media.iter_resolved(iter_ahead(self._prompts.iter_record_batches()))
         blocks = closing(iter_ahead(self._iter_encoded(resolved)))
@@ -173,8 +179,21 @@ class _Builder:
             self.followers, self.side_files = followers.count, [followers.record()]
         self._refuse_duplicates(folder, files.shards)
         if self._guard and len(files.shards) > 1 and not self._options.for_table:
-            refuse_unsound_shards(folder.requests_path(shard.name) for shard in files.shards)
+            refuse_unsound_shards(self._iter_lines(folder, files.shards, keep_lines=keep_lines))
         return files
+
+    def _iter_lines(
+        self, folder: RunFolder, shards: list[ShardRecord], *, keep_lines: bool
+    ) -> Iterator[tuple[str, Iterator[bytes]]]:
+        """What each shard is called, and the bytes of its lines."""
+        followers, first_row = Followers.load(folder) if self._options.dedupe else NO_FOLLOWERS, 0
+        key = replace(self._key, generated=False)
+        for shard in shards:
+            path = folder.requests_path(shard.name)
+            with pa.ipc.open_stream(folder.prompts_path(shard.name)) as prompts:
+                encoded = iter_encoded(prompts, self._encoder, key, followers, first_row)
+                yield path.name, iter_path_pieces(path) if keep_lines else encoded
+            first_row += shard.prompts
 
     def _iter_encoded(self, resolved: Iterable[tuple[pa.RecordBatch, MediaColumns]]) -> Iterator[_Encoded]:
         for record_batch, media in resolved:

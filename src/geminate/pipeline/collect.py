@@ -14,10 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from geminate.errors import InputError, UsageError, counted
-from geminate.formats.line_files import LineFile, iter_path_blocks
+from geminate.formats.line_files import LineFile
 from geminate.formats.record_spool import RecordSpool
 from geminate.ledger import OVER, Attempt, Ledger
 from geminate.pipeline.building.opening import DEFAULT_STORES
+from geminate.pipeline.building.shard_lines import ShardLines
 from geminate.pipeline.building.templates import read_answer
 from geminate.pipeline.pace.progress import Notify, silent
 from geminate.pipeline.predicted.prediction_tables import open_prediction_table
@@ -101,6 +102,11 @@ class Collector:
     store: ObjectStore
     options: CollectOptions
     tables: Callable[[], TableStore] = DEFAULT_STORES.tables
+
+    @property
+    def lines(self) -> ShardLines:
+        """The run's request lines."""
+        return ShardLines(self.folder, self.manifest, self.store)
 
     def collect(self, out: str | Path, notify: Notify = silent) -> Joined:
         """The output's counts.
@@ -249,8 +255,7 @@ class ShardJoin:
                 joiner.add_prompts(prompts, key.texts(prompts), fingerprints, rejects)
 
     def _iter_fingerprints(self) -> Iterator[bytes | None]:
-        path = self.collector.folder.requests_path(self.record.name)
-        for block in iter_path_blocks(path):
+        for block in self.collector.lines.iter_blocks(self.attempts[0]):
             for line in block.lines:
                 yield fingerprint(msgspec.json.decode(line, type=_RequestLine).request)
 

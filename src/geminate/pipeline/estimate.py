@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from geminate.formats.line_files import find_line_files
 from geminate.ledger import Attempt
-from geminate.pipeline.building.opening import DEFAULT_STORES, as_prompts
+from geminate.pipeline.building.opening import as_prompts
+from geminate.pipeline.building.shard_lines import ShardLines
 from geminate.pipeline.lines import RequestLines
 from geminate.pipeline.pace.progress import Notify, Progress, silent
 from geminate.pipeline.run_folder.folder import SPEC_NAME, Manifest, RunFolder
@@ -19,7 +18,6 @@ from geminate.pipeline.usage import read_history
 from geminate.stages.estimates import Estimate, Estimator, Usage
 from geminate.stages.specs import Spec
 from geminate.wire.limits import LIMITS
-from geminate.wire.lines import iter_line_blocks
 
 
 def estimate(prompts: Any, spec: Spec, *, key: str | None = None, history: Any = None) -> Estimate:
@@ -57,28 +55,22 @@ def estimate_lines(lines: RequestLines, model: str, usage: Usage | None = None, 
 
 def estimate_run(folder: RunFolder, manifest: Manifest, history: Any = None, notify: Notify = silent) -> Estimate:
     """What a run's request lines will use and cost, each sent once; ``history`` as for ``estimate``."""
-    return _estimate_files([folder.requests_path(s.name) for s in manifest.shards], folder, manifest, history, notify)
+    attempts = [Attempt("", shard.name, 1, "planned") for shard in manifest.shards]
+    return estimate_attempts(folder, manifest, attempts, history, notify)
 
 
 def estimate_attempts(
     folder: RunFolder, manifest: Manifest, attempts: Iterable[Attempt], history: Any, notify: Notify
 ) -> Estimate:
-    """What the request lines of a run's attempts will use and cost."""
-    paths = [folder.requests_path(attempt.shard, attempt.number) for attempt in attempts]
-    return _estimate_files(paths, folder, manifest, history, notify)
-
-
-def _estimate_files(
-    paths: Iterable[Path], folder: RunFolder, manifest: Manifest, history: Any, notify: Notify
-) -> Estimate:
-    """What a run's files of request lines will use and cost. Memory is that of a few MiB of lines."""
+    """What the request lines of a run's attempts will use and cost. Memory is that of a few MiB of lines."""
     usage = None
     if history is not None:
         usage = read_history(history, Spec.from_document(folder.read_json(SPEC_NAME)))
     estimator = Estimator(manifest.model, _billing_days(), usage)
     rows = 0
-    for file in find_line_files(map(str, paths), DEFAULT_STORES.objects):
-        for block in iter_line_blocks(file.iter_pieces()):
+    lines = ShardLines(folder, manifest)
+    for attempt in attempts:
+        for block in lines.iter_blocks(attempt):
             estimator.add(block.lines)
             rows += len(block.lines)
             notify(Progress("estimate", rows, None, "requests"))

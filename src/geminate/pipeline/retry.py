@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from geminate.errors import InputError, UsageError, counted
 from geminate.formats.atomic import open_atomic
-from geminate.formats.line_files import iter_path_blocks
+from geminate.formats.line_files import iter_path_pieces
 from geminate.ledger import SETTLED, Attempt
 from geminate.pipeline.building.checked_lines import first_violation
 from geminate.pipeline.collect import Collector, ShardJoin
@@ -113,8 +113,7 @@ def _resume(collector: Collector, pending: list[Attempt], changes: Changes) -> P
     if changes.named():
         remedy = "run geminate retry without a change, wait, and retry again"
         raise UsageError("an interrupted retry is to go on, and was planned otherwise", where=where, remedy=remedy)
-    paths = [collector.folder.requests_path(attempt.shard, attempt.number) for attempt in pending]
-    return Planned(pending, sum(len(block) for path in paths for block in iter_path_blocks(path)))
+    return Planned(pending, sum(len(block) for attempt in pending for block in collector.lines.iter_blocks(attempt)))
 
 
 def _check_limit(model: str, changes: Changes) -> None:
@@ -165,11 +164,11 @@ class _ShardRetry:
     def write(self, path: Path) -> int:
         """How many lines were written; they break no rule."""
         sent = self._write(path, lambda _: True)
-        violation = first_violation(path, self._checks)
+        violation = first_violation(path.name, iter_path_pieces(path), self._checks)
         if violation is not None and violation.rule.startswith("import."):
             # A line may be sound only beside others, which have their answers now.
             sent = self._write(path, self._is_sound_alone)
-            violation = first_violation(path, self._checks)
+            violation = first_violation(path.name, iter_path_pieces(path), self._checks)
         if violation is not None:
             path.unlink()
             remedy = "ask for another change, or retry without it"
@@ -204,10 +203,10 @@ class _ShardRetry:
 
     def _iter_last_sent(self) -> Iterator[tuple[str, bytes]]:
         """Each wanted key with the line that was sent for it last, in the order of the prompts."""
-        folder, name = self._shard.collector.folder, self._shard.record.name
+        lines = self._shard.collector.lines
         # One that was abandoned was never sent, but where it is the first there is nothing else.
-        numbers = sorted(each.number for each in self._shard.attempts if each.job_name or each.number == 1)
-        first, *later = (_iter_keyed(folder.requests_path(name, number)) for number in numbers)
+        sent = [each for each in self._shard.attempts if each.job_name or each.number == 1]
+        first, *later = (_iter_keyed(lines.iter_blocks(each)) for each in sent)
         # Every attempt has some of the prompts of the first, in the same order.
         heads = [next(lines, None) for lines in later]
         for key, line in first:
@@ -219,7 +218,7 @@ class _ShardRetry:
                 yield key, last
 
 
-def _iter_keyed(path: Path) -> Iterator[tuple[str, bytes]]:
-    for block in iter_path_blocks(path):
+def _iter_keyed(blocks: Iterator[LineBlock]) -> Iterator[tuple[str, bytes]]:
+    for block in blocks:
         for line in block.lines:
             yield msgspec.json.decode(line, type=_Keyed).key, line

@@ -20,8 +20,9 @@ from geminate.ledger import SETTLED, UNSENT, Attempt, Ledger
 from geminate.pipeline.budget import Budget
 from geminate.pipeline.building.opening import DEFAULT_STORES
 from geminate.pipeline.building.request_tables import RequestTables
+from geminate.pipeline.building.shard_lines import ShardLines
 from geminate.pipeline.building.uploads import upload_once
-from geminate.pipeline.pace.patience import DOUBT_GRACE_S, call_patiently
+from geminate.pipeline.pace.patience import DOUBT_GRACE_S, call_patiently, pause
 from geminate.pipeline.pace.progress import Notify, Progress, silent
 from geminate.pipeline.run_folder.folder import Manifest, RunFolder
 from geminate.pipeline.submitting.datasets import is_table
@@ -32,6 +33,8 @@ from geminate.wire.jobs import ATTEMPT_LABEL, RUN_LABEL, JobSettings, decode_job
 _LOOK_UP_INTERVAL_S = 2.0
 _MAX_POSTS = 3
 _UPLOADS_AT_ONCE = 4
+_MAX_UPLOADS = 3
+"""For one shard and command; within each, calls are repeated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,10 @@ class Stager:
             threads.shutdown(cancel_futures=True)
 
     def _upload(self, attempt: Attempt, given_up: Event) -> int:
-        """The generation of the object that has the attempt's lines; 0 for a table."""
+        """The generation of the object that has the attempt's lines; 0 for a table.
+
+        An upload that cannot go on where it broke is begun anew.
+        """
         uri = self.plan.request(attempt).input_uri
         if is_table(uri):
             RequestTables(self.folder, self.manifest, self.tables()).load(attempt, uri)
@@ -127,8 +133,15 @@ class Stager:
                 where=str(self.folder.path),
                 remedy="give --staging bq://project.dataset, or build it again",
             )
-        path = self.folder.requests_path(attempt.shard, attempt.number)
-        return upload_once(self.store, path, uri, given_up).generation
+        source = ShardLines(self.folder, self.manifest).bytes_of(attempt)
+        for tries in range(1, _MAX_UPLOADS):
+            try:
+                return upload_once(self.store, source, uri, given_up).generation
+            except TransientError as error:
+                if given_up.is_set():
+                    raise
+                pause(self.clock, 2.0**tries, error)
+        return upload_once(self.store, source, uri, given_up).generation
 
     def _staged(self, attempt: Attempt, generation: int) -> Attempt:
         request = self.plan.request(attempt)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from geminate.connect import open_store
 from geminate.errors import GeminateError, TransientError
 from geminate.formats.atomic import HIDDEN_PREFIX
 from geminate.ledger import LEDGER_NAME, Ledger
@@ -16,13 +17,15 @@ from geminate.pipeline.run_folder.folder import (
     MANIFEST_NAME,
     RETRY_FILES_FACT,
     RunFolder,
+    ShardRecord,
     hash_file,
 )
+from geminate.pipeline.submitting.target import read_target
 
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """One file that is not as it was written, and in which way."""
+    """One file or object that is not as it was written, and in which way."""
 
     file: str
     message: str
@@ -31,10 +34,13 @@ class Damage:
 def iter_damages(folder: RunFolder) -> Iterator[Damage]:
     """Every file of the run's folder that is missing, changed or foreign, in the order of their names.
 
-    Reads each file whole, a piece at a time. The ledger, which changes, is looked through instead.
+    Reads each file whole, a piece at a time. The ledger, which changes, is looked through instead. Of a shard that lies
+    in a bucket alone, the store is asked for its generation and checksum.
 
     Raises:
+        AccessError: The store refuses access.
         InputError: The folder is no run, or its manifest cannot be read.
+        TransientError: The store did not answer, or another process works on the run.
     """
     manifest = folder.read_manifest()
     facts, damages = _look_through(folder)
@@ -52,11 +58,35 @@ def iter_damages(folder: RunFolder) -> Iterator[Damage]:
         elif hash_file(folder.path / name) != expected[name]:
             damages.append(Damage(name, _CHANGED))
     yield from sorted(damages, key=lambda damage: damage.file)
+    shards = {shard.name: shard for shard in manifest.shards if folder.requests_path(shard.name).name not in expected}
+    if shards and facts:
+        yield from _iter_object_damages(folder, shards)
+
+
+def _iter_object_damages(folder: RunFolder, shards: dict[str, ShardRecord]) -> Iterator[Damage]:
+    """The objects of these shards that are not what was uploaded; those that were not yet are none."""
+    with Ledger(folder.path, lock=False) as ledger:
+        attempts = [
+            one for one in ledger.attempts() if one.number == 1 and one.input_generation and one.shard in shards
+        ]
+        if not attempts:
+            return
+        store = open_store(read_target(ledger, None).where, folder.emulator_path)
+    for attempt in attempts:
+        info, record = store.stat(attempt.input_uri), shards[attempt.shard]
+        if info is None:
+            yield Damage(attempt.input_uri, _GONE)
+            continue
+        uploaded = (attempt.input_generation, record.size_bytes, info.crc32c and record.crc32c)
+        if (info.generation, info.size, info.crc32c) != uploaded:
+            yield Damage(attempt.input_uri, _REPLACED)
 
 
 _OWN = frozenset({LEDGER_NAME, f"{LEDGER_NAME}-journal", LOCK_NAME, f"{LOCK_NAME}-journal", EMULATOR_NAME})
 _MISSING = "it is missing; restore it, or build the run again"
 _CHANGED = "its bytes changed since it was written; restore it, or build the run again"
+_GONE = "it is gone; where its request lines are needed, they are made again from the prompts"
+_REPLACED = "it is not the object that was uploaded"
 _FOREIGN = "the run did not write it; move it elsewhere"
 _UNFINISHED = "a command is writing it, or was killed at it; the next geminate retry removes what is left"
 

@@ -103,7 +103,9 @@ def _open_run(prompts: Prompts, spec: Spec, options: WholeOptions) -> Run | None
 
 
 def _create_run(prompts: Prompts, spec: Spec, options: WholeOptions, notify: Notify) -> Run:
-    build = replace(options.build, for_table=options.target is not None and options.target.for_table)
+    target = options.target
+    keep_lines = options.build.keep_lines or target is None or not target.for_bucket
+    build = replace(options.build, for_table=target is not None and target.for_table, keep_lines=keep_lines)
     try:
         return Run.create(options.run_path, prompts, spec, build, notify)
     except TargetError as error:

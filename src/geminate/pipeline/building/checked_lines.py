@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
-from geminate.formats.line_files import PIECE_BYTES, LineFile
+from geminate.formats.line_files import LineFile
 from geminate.pipeline.pace.progress import Notify, Progress, silent
 from geminate.stages.checks import CheckOptions, RequestChecker
 from geminate.wire.lines import iter_line_blocks
@@ -27,8 +26,6 @@ def iter_request_violations(
     yield from checker.finish()
 
 
-def first_violation(path: Path, options: CheckOptions | None = None) -> Violation | None:
+def first_violation(name: str, pieces: Iterator[bytes], options: CheckOptions | None = None) -> Violation | None:
     """What is wrong first with the request lines of one job, None where nothing is."""
-    with path.open("rb") as file:
-        pieces = iter(lambda: file.read(PIECE_BYTES), b"")
-        return next(iter_request_violations([LineFile(path.name, None, lambda: pieces)], options), None)
+    return next(iter_request_violations([LineFile(name, None, lambda: pieces)], options), None)

@@ -10,9 +10,9 @@ import msgspec
 import pyarrow as pa
 
 from geminate.errors import GeminateError
-from geminate.formats.line_files import iter_path_blocks
 from geminate.formats.table_rows import TableField, encode_table_rows, table_fields
 from geminate.ledger import Attempt
+from geminate.pipeline.building.shard_lines import ShardLines
 from geminate.pipeline.run_folder.folder import REJECT_COLUMN, Manifest, RunFolder
 from geminate.ports import TableColumn, TableStore
 from geminate.stages.keys import KEY_COLUMN, KeyColumn
@@ -60,19 +60,18 @@ class RequestTables:
         with pa.ipc.open_stream(path) as reader:
             passed = pass_columns(reader.schema, self.manifest.key)
         columns = [*_OWN_COLUMNS, *(field.column for field in passed)]
-        requests = self.folder.requests_path(attempt.shard, attempt.number)
         load_id = f"geminate-{attempt.attempt_id}"
-        self.tables.load(uri, columns, lambda: self._iter_lines(path, requests, passed), load_id)
+        self.tables.load(uri, columns, lambda: self._iter_lines(path, attempt, passed), load_id)
 
-    def _iter_lines(self, prompts: Path, requests: Path, passed: list[TableField]) -> Iterator[bytes]:
+    def _iter_lines(self, prompts: Path, attempt: Attempt, passed: list[TableField]) -> Iterator[bytes]:
         # There may be fewer requests than prompts, but they are in the same order.
         rows = self._iter_members(prompts, passed)
-        for block in iter_path_blocks(requests):
+        for block in ShardLines(self.folder, self.manifest).iter_blocks(attempt):
             for line in block.lines:
                 key = msgspec.json.decode(line, type=_Keyed).key
                 members = next((members for row_key, members in rows if row_key == key), None)
                 if members is None:
-                    raise GeminateError("a request has no prompt", where=f"{requests}, key {key}")
+                    raise GeminateError("a request has no prompt", where=f"{attempt.attempt_id}, key {key}")
                 yield members + line[1:] + b"\n"
 
     def _iter_members(self, path: Path, passed: list[TableField]) -> Iterator[tuple[str, bytes]]:

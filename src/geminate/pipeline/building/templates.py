@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -107,14 +106,17 @@ class LineGuard:
             )
 
 
-def refuse_unsound_shards(paths: Iterable[Path]) -> None:
+def refuse_unsound_shards(shards: Iterable[tuple[str, Iterator[bytes]]]) -> None:
     """Nothing, where each shard is sound by itself: a line may be so only beside others, which another shard has.
+
+    Args:
+        shards: What each one is called, and the bytes of its lines.
 
     Raises:
         PromptError: The importer would refuse one.
     """
-    for path in paths:
-        violation = first_violation(path, CheckOptions(file_limits=False))
+    for name, pieces in shards:
+        violation = first_violation(name, pieces, CheckOptions(file_limits=False))
         if violation is not None:
             raise PromptError(
                 f"the service would refuse the job of a shard: {violation.message} ({violation.rule})",

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import BinaryIO
 
 import msgspec
@@ -21,12 +21,27 @@ from geminate.wire.uris import join_uri
 _PIECE_BYTES = 4 * 1024 * 1024
 
 
-def upload_once(store: ObjectStore, path: Path, uri: str, given_up: threading.Event) -> ObjectInfo:
-    """The object that holds the file's bytes; one that already holds them is taken as it is.
+@dataclass(frozen=True, slots=True)
+class Bytes:
+    """Bytes that can be had again and again.
+
+    Attributes:
+        iter_pieces: The bytes, from the first one.
+        size_bytes: Their number.
+        crc32c: Their Castagnoli checksum, None where it has to be found first.
+    """
+
+    iter_pieces: Callable[[], Iterator[bytes]]
+    size_bytes: int
+    crc32c: int | None
+
+
+def upload_once(store: ObjectStore, source: Bytes, uri: str, given_up: threading.Event) -> ObjectInfo:
+    """The object that holds the bytes; one that already holds them is taken as it is.
 
     Args:
         store: Where it goes.
-        path: The file.
+        source: The bytes.
         uri: The object's name.
         given_up: Ends the upload when it is set, and no object appears.
 
@@ -35,10 +50,10 @@ def upload_once(store: ObjectStore, path: Path, uri: str, given_up: threading.Ev
         TransientError: It was given up, or the store did not answer.
     """
     try:
-        return store.write(uri, _iter_wanted(path, uri, given_up))
+        return store.write(uri, _iter_wanted(source.iter_pieces(), uri, given_up))
     except TargetError:
         info = store.stat(uri)
-        if info is None or not _holds(store, info, path.stat().st_size, lambda: _crc32c(_iter_file(path))):
+        if info is None or not _holds(store, info, source.size_bytes, partial(_crc32c_of, source)):
             raise
         return info
 
@@ -167,6 +182,10 @@ def _holds(store: ObjectStore, info: ObjectInfo, size_bytes: int, crc32c: Callab
     return held == crc32c()
 
 
+def _crc32c_of(source: Bytes) -> int:
+    return _crc32c(source.iter_pieces()) if source.crc32c is None else source.crc32c
+
+
 def _crc32c(pieces: Iterator[bytes]) -> int:
     import google_crc32c
 
@@ -189,16 +208,11 @@ def _iter_unchanged(file: BinaryIO, digest: Digest, uri: str) -> Iterator[bytes]
         raise InputError("the file changed while it was uploaded", where=uri, remedy="build again")
 
 
-def _iter_wanted(path: Path, uri: str, given_up: threading.Event) -> Iterator[bytes]:
-    for piece in _iter_file(path):
+def _iter_wanted(pieces: Iterator[bytes], uri: str, given_up: threading.Event) -> Iterator[bytes]:
+    for piece in pieces:
         if given_up.is_set():
             raise TransientError("the upload was given up", where=uri, remedy="run the same command again")
         yield piece
-
-
-def _iter_file(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        yield from _iter_pieces(file)
 
 
 def _iter_pieces(file: BinaryIO) -> Iterator[bytes]:

@@ -59,13 +59,23 @@ class PromptsRecord(msgspec.Struct, frozen=True):
 
 
 class ShardRecord(msgspec.Struct, frozen=True):
-    """One shard: its request lines, and how many prompts they came from, the rejected ones included."""
+    """One shard: its request lines, and how many prompts they came from, the rejected ones included.
+
+    Attributes:
+        name: Its name.
+        rows: Its request lines.
+        size_bytes: Their length.
+        sha256: Their hash.
+        prompts: The prompts that they came from.
+        crc32c: Their Castagnoli checksum, which a store tells of an object; None in a run of an earlier Geminate.
+    """
 
     name: str
     rows: int
     size_bytes: int
     sha256: str
     prompts: int
+    crc32c: int | None = None
 
 
 class FileRecord(msgspec.Struct, frozen=True):

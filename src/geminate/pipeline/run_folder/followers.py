@@ -80,8 +80,11 @@ class Followers:
     @classmethod
     def read(cls, folder: RunFolder, manifest: Manifest) -> Followers:
         """Those of a run; none where equal requests were all sent."""
-        if not manifest.is_deduped:
-            return cls(np.empty(0, np.int64), np.empty(0, np.int64))
+        return cls.load(folder) if manifest.is_deduped else NO_FOLLOWERS
+
+    @classmethod
+    def load(cls, folder: RunFolder) -> Followers:
+        """Those that the folder's file names."""
         with pa.ipc.open_stream(folder.path / FOLLOWERS_NAME) as reader:
             table = reader.read_all()
         return cls(table.column("row").to_numpy(), table.column("leader").to_numpy())
@@ -107,3 +110,6 @@ class Followers:
         """The leaders among these rows."""
         start, end = np.searchsorted(self.leaders, [first, stop])
         return self.leaders[start:end]
+
+
+NO_FOLLOWERS = Followers(np.empty(0, np.int64), np.empty(0, np.int64))

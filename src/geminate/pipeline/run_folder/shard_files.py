@@ -1,4 +1,7 @@
-"""The two files of a shard, its request lines and the prompts they came from, hashed as they are written."""
+"""The two files of a shard, its request lines and the prompts they came from, hashed as they are written.
+
+Request lines that can be made again from the prompts need no file; then only their hashes are taken.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import google_crc32c
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -29,10 +34,12 @@ class ShardFiles:
     Args:
         folder: The run's folder.
         schema: The prompts' schema with the key column; the files carry the reject column beside.
+        keep_lines: Whether the request lines get a file.
     """
 
-    def __init__(self, folder: RunFolder, schema: pa.Schema) -> None:
+    def __init__(self, folder: RunFolder, schema: pa.Schema, *, keep_lines: bool = True) -> None:
         self._folder = folder
+        self._keep_lines = keep_lines
         self._schema = schema.append(pa.field(REJECT_COLUMN, pa.string()))
         self._open: _Shard | None = None
         self._disk = _Disk()
@@ -59,13 +66,18 @@ class ShardFiles:
         for piece in cutter.iter_slices(sizes):
             if self._open is None or self._open.number != piece.shard:
                 self._finish()
-                self._open = _Shard(self._folder, self._schema, piece.shard, self._disk)
+                self._open = self._begin(piece.shard)
             length = piece.stop - piece.start
             self._open.write(prompts.slice(piece.start, length), lines.slice(piece.start, length))
 
+    def _begin(self, number: int) -> _Shard:
+        name = shard_name(number)
+        requests = _Hashed(self._folder.requests_path(name), self._disk if self._keep_lines else None)
+        return _Shard(number, requests, _Hashed(self._folder.prompts_path(name), self._disk), self._schema)
+
     def _finish(self) -> None:
         if self._open is not None:
-            shard, *files = self._open.finish()
+            shard, files = self._open.finish()
             self.shards.append(shard)
             self.files += files
             self._open = None
@@ -74,12 +86,11 @@ class ShardFiles:
 class _Shard:
     """One open shard."""
 
-    def __init__(self, folder: RunFolder, schema: pa.Schema, number: int, disk: _Disk) -> None:
+    def __init__(self, number: int, requests: _Hashed, prompts: _Hashed, schema: pa.Schema) -> None:
         self.number = number
-        name = shard_name(number)
-        self._requests = _HashedFile(folder.requests_path(name), disk)
-        self._prompts = _HashedFile(folder.prompts_path(name), disk)
-        self._writer = pa.ipc.new_stream(self._prompts, schema)
+        self._requests = requests
+        self._prompts = prompts
+        self._writer = pa.ipc.new_stream(prompts, schema)
         self._rows = 0
         self._prompt_count = 0
 
@@ -93,22 +104,18 @@ class _Shard:
         self._prompts.close()
         self._requests.close()
 
-    def finish(self) -> tuple[ShardRecord, FileRecord, FileRecord]:
+    def finish(self) -> tuple[ShardRecord, list[FileRecord]]:
         self._writer.close()
-        self._prompts.finish()
-        self._requests.finish()
+        files = [FileRecord(file.name, file.sha256) for file in (self._requests, self._prompts) if file.finish()]
         shard = ShardRecord(
             name=shard_name(self.number),
             rows=self._rows,
             size_bytes=self._requests.size_bytes,
             sha256=self._requests.sha256,
             prompts=self._prompt_count,
+            crc32c=self._requests.crc32c,
         )
-        return (
-            shard,
-            FileRecord(self._requests.name, self._requests.sha256),
-            FileRecord(self._prompts.name, self._prompts.sha256),
-        )
+        return shard, files
 
 
 class _Disk:
@@ -141,28 +148,32 @@ def _sync(file: FileIO, *, is_last: bool) -> None:
             file.close()
 
 
-class _HashedFile:
-    """A file that knows the hash of what was written; enough of a file for Arrow's writers."""
+class _Hashed:
+    """Bytes that are hashed, and written to a file where there is a disk for them; enough of a file for Arrow."""
 
     closed = False
 
-    def __init__(self, path: Path, disk: _Disk) -> None:
+    def __init__(self, path: Path, disk: _Disk | None) -> None:
         self.name = path.name
-        self._file = path.open("wb", buffering=0)
+        self._file = path.open("wb", buffering=0) if disk else None
         self._disk = disk
-        self._hash = hashlib.sha256()
+        self._sha256 = hashlib.sha256()
+        self.crc32c = 0
         self.size_bytes = 0
         self._synced_bytes = 0
 
     def write(self, data: Any) -> int:
         view = memoryview(data).cast("B")
-        self._hash.update(view)
+        self._sha256.update(view)
+        # It takes no memoryview.
+        self.crc32c = google_crc32c.extend(self.crc32c, np.asarray(view))
         self.size_bytes += len(view)
-        while len(view):
-            view = view[self._file.write(view) :]
-        if self.size_bytes - self._synced_bytes >= _SYNC_BYTES:
-            self._synced_bytes = self.size_bytes
-            self._disk.sync(self._file, is_last=False)
+        if self._file and self._disk:
+            while len(view):
+                view = view[self._file.write(view) :]
+            if self.size_bytes - self._synced_bytes >= _SYNC_BYTES:
+                self._synced_bytes = self.size_bytes
+                self._disk.sync(self._file, is_last=False)
         return 0
 
     def flush(self) -> None:
@@ -171,12 +182,16 @@ class _HashedFile:
     def tell(self) -> int:
         return self.size_bytes
 
-    def finish(self) -> None:
-        self._disk.sync(self._file, is_last=True)
+    def finish(self) -> bool:
+        """Whether there is a file; it will be on the disk."""
+        if self._file and self._disk:
+            self._disk.sync(self._file, is_last=True)
+        return self._file is not None
 
     def close(self) -> None:
-        self._file.close()
+        if self._file:
+            self._file.close()
 
     @property
     def sha256(self) -> str:
-        return self._hash.hexdigest()
+        return self._sha256.hexdigest()

@@ -45,6 +45,11 @@ class Target:
         return is_table(self.staging_uri)
 
     @property
+    def for_bucket(self) -> bool:
+        """Whether request lines become objects of a store that outlives the run's folder."""
+        return self.staging_uri is not None and not self.for_table and not self.where.emulate
+
+    @property
     def places(self) -> list[str]:
         """All places, each once."""
         return list(dict.fromkeys(filter(None, (self.staging_uri, self.predictions_uri))))
