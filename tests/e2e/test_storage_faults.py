@@ -39,7 +39,7 @@ def run_all(folder, faults):
         (bucket / "in/words.csv").write_text(WORDS)
         where = gm.Where(endpoint=emulator.url)
         prompts = open_prompts("gs://bucket/in/words.csv", store=open_store(where))
-        run = gm.Run.create(folder / "run", prompts, SPEC, BuildOptions(max_rows=4))
+        run = gm.Run.create(folder / "run", prompts, SPEC, BuildOptions(max_rows=4, keep_lines=False))
         run.submit(gm.Target(where, "gs://bucket/staging"))
         run.wait()
         run.collect(folder / "rows.parquet")
@@ -65,6 +65,13 @@ def test_a_fault_at_every_call_gives_the_same_rows_and_overwrites_nothing(tmp_pa
         assert staged.st_mtime_ns == attempt.input_generation
     assert sum("requests-" in name for name in files) == 3
     assert not any(name.rpartition("/")[2].startswith(".") for name in files)
+
+
+def test_uploads_that_the_service_forgets_are_begun_anew_and_their_lines_made_again(tmp_path, expected):
+    rows, files, _ = run_all(tmp_path, {"upload": ["return-404"] * 2})
+    assert rows.equals(expected)
+    assert sum("requests-" in name for name in files) == 3
+    assert not list((tmp_path / "run").glob("requests-*"))
 
 
 def test_large_objects_that_come_damaged_are_read_again(tmp_path, expected, monkeypatch):

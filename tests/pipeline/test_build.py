@@ -150,8 +150,9 @@ def test_lines_that_are_sound_only_together_are_not_parted(tmp_path):
     ]
     table = pa.table({"asked": [json.dumps(request) for request in requests]})
     assert len(build_run(open_prompts(table), spec, tmp_path / "together").shards) == 1
-    with pytest.raises(PromptError, match=r"requests-00001\.jsonl:1"):
-        build_run(open_prompts(table), spec, tmp_path / "parted", BuildOptions(max_rows=1))
-    assert not (tmp_path / "parted").exists()
+    for how in ({}, {"keep_lines": False}, {"keep_lines": False, "dedupe": True}):
+        with pytest.raises(PromptError, match=r"requests-00001\.jsonl:1"):
+            build_run(open_prompts(table), spec, tmp_path / "parted", BuildOptions(max_rows=1, **how))
+        assert not (tmp_path / "parted").exists()
     tables = BuildOptions(max_rows=1, for_table=True)
     assert len(build_run(open_prompts(table), spec, tmp_path / "tables", tables).shards) == 2

@@ -13,7 +13,7 @@ from google.cloud import storage
 
 from geminate.adapters.gcs.download import iter_ranges
 from geminate.adapters.gcs.failures import RETRY, TIMEOUT_S, errors_about
-from geminate.adapters.gcs.upload import Upload
+from geminate.adapters.gcs.upload import SessionOverError, Upload
 from geminate.errors import InputError, TargetError, TransientError
 from geminate.ports import ObjectInfo
 from geminate.wire.uris import GS_SCHEME, split_gs_uri
@@ -42,8 +42,7 @@ class GcsStore:
         with errors_about(uri), Upload(blob, uri, content_type) as upload:
             try:
                 resource = upload.send(pieces)
-            except (TargetError, InputError):
-                # 412, or 404 of a session that is over.
+            except (TargetError, SessionOverError):
                 info = self.stat(uri) if upload.doubtful else None
                 if info is None or (info.size, info.crc32c) != (upload.size, upload.crc32c):
                     raise
