@@ -1,6 +1,8 @@
+import errno
 import json
 import os
 import signal
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -56,6 +58,38 @@ def test_stopping_early_ends_the_processes():
         next(workers.iter_decoded(blocks(), "f"))
         processes = workers.process_ids
     assert all(not Path(f"/proc/{process}").exists() for process in processes)
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """The processes that were started; a third one meets what is put in the list's place."""
+    start, processes, trouble = subprocess.Popen, [], []
+
+    def run_out(*args, **named):
+        if len(processes) == 2:
+            raise trouble[0]
+        processes.append(start(*args, **named))
+        return processes[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", run_out)
+    return processes, trouble
+
+
+def test_without_room_for_all_processes_threads_decode_and_no_process_stays(started):
+    processes, trouble = started
+    trouble.append(BlockingIOError(errno.EAGAIN, "no more processes"))
+    expected = seen(iter_prediction_batches(blocks(), source="f", reading=ReadOptions()))
+    with DecodeWorkers(ReadOptions(), 3) as workers:
+        assert (workers.process_ids, [process.poll() for process in processes]) == ([], [0, 0])
+        assert seen(workers.iter_decoded(blocks(), "f")) == expected
+
+
+def test_an_interrupt_while_processes_are_started_leaves_none(started):
+    processes, trouble = started
+    trouble.append(KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        DecodeWorkers(ReadOptions(), 3)
+    assert [process.poll() for process in processes] == [0, 0]
 
 
 def test_a_worker_that_dies_is_an_error():

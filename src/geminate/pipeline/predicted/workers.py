@@ -55,11 +55,21 @@ class DecodeWorkers:
         self._workers: list[_Worker] = []
         self._threads = ThreadPoolExecutor(_THREADS, "geminate-decode")
         with suppress(pickle.PicklingError, AttributeError, TypeError):
-            options = pickle.dumps(reading)
-            self._workers = [_Worker() for _ in range(count)]
+            self._begin(pickle.dumps(reading), count)
+
+    def _begin(self, options: bytes, count: int) -> None:
+        """Nothing; there are that many processes, or none, where they make no sense of the options or have no room."""
+        try:
+            for _ in range(count):
+                self._workers.append(_Worker())
             answers = [worker.begin(options) for worker in self._workers]
-            if not all(answers):
-                self._end_workers()
+        except OSError:
+            answers = [False]
+        except BaseException:
+            self.close()
+            raise
+        if not all(answers):
+            self._end_workers()
 
     @property
     def process_ids(self) -> list[int]:
@@ -155,7 +165,11 @@ def serve() -> None:
     source, sink = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # What an imported module prints is not for the caller's ears.
     try:
-        reading = pickle.loads(pickle.load(source))  # noqa: S301 - From the process that started this one.
+        options = pickle.load(source)  # noqa: S301 - From the process that started this one.
+    except EOFError:
+        return  # It gave up before it asked anything.
+    try:
+        reading = pickle.loads(options)  # noqa: S301 - The same.
     except Exception:  # noqa: BLE001 - Whatever unpickling raises, the caller then decodes by itself.
         _send(sink, message=False)
         return
