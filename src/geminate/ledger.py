@@ -1,6 +1,6 @@
 """What is durable about a run's jobs: every attempt, its state, and how it came there.
 
-SQLite in the run's folder, ``synchronous=FULL``, each transition one transaction. The folder can be copied to another
+SQLite in the run's folder, ``synchronous=EXTRA``, each transition one transaction. The folder can be copied to another
 machine and gone on with. Nothing secret is written.
 """
 
@@ -255,7 +255,8 @@ _COLUMNS = ", ".join(Attempt.__dataclass_fields__)
 
 def _make_durable(db: sqlite3.Connection) -> None:
     db.execute("PRAGMA journal_mode = DELETE")
-    db.execute("PRAGMA synchronous = FULL")
+    # FULL alone does not sync the removal of the journal, without which a power cut undoes what was committed last.
+    db.execute("PRAGMA synchronous = EXTRA")
 
 
 def _migrate(db: sqlite3.Connection) -> int:

@@ -1,12 +1,9 @@
 """A world with an emulator, a reference run in it, and commands that can be made to die at any call."""
 
 import http.client
-import io
 import json
 import os
 import shutil
-import socket
-import struct
 import subprocess
 import sys
 import threading
@@ -21,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from geminate.emulator import Emulator, EmulatorOptions
+from geminate.emulator.server import reset_connection
 
 HERE = Path(__file__).parent
 SHARED_MEMORY = "/dev/shm"  # noqa: S108 - Linux's own; elsewhere the usual folder serves.
@@ -70,12 +68,12 @@ class Victims:
         codes = json.loads(self._server.stdout.readline())["codes"]
         return [_ended(order, code) for order, code in zip(orders, codes, strict=True)]
 
-    def _order(self, cwd, argv, number, *, fault=None, stdout=None, read_timeout_s=30, environment=(), token=None):
+    def _order(self, cwd, argv, number, *, stdout=None, environment=(), **how):
         files = {name: str(self._folder / f"{name}-{number}") for name in ("stdout", "stderr", "calls")}
         files["stdout"] = stdout or files["stdout"]
         words = [str(word) for word in argv]
-        how = {"fault": fault, "read_timeout_s": read_timeout_s, "environment": dict(environment), "token": token}
-        return {"cwd": str(cwd), "argv": words, **how, **files}
+        usual = {"fault": None, "read_timeout_s": 30, "token": None, "service_port": None, "mutation": None}
+        return {"cwd": str(cwd), "argv": words, "environment": dict(environment), **usual, **how, **files}
 
     def stop(self):
         self._server.stdin.close()
@@ -96,7 +94,7 @@ class World:
     def __init__(self, path, victims, port, faults=None):
         self.path = path
         self._victims = victims
-        self._port = port
+        self.port = port
         self._faults = faults
 
     @property
@@ -105,14 +103,14 @@ class World:
 
     @contextmanager
     def service(self, **options):
-        settings = {"port": self._port, "pending_s": 0, "faults": self._faults, **options}
+        settings = {"port": self.port, "pending_s": 0, "faults": self._faults, **options}
         with Emulator(self.emulator_path, EmulatorOptions(**settings)) as emulator:
             (emulator.buckets / "bucket").mkdir(exist_ok=True)
             yield emulator
 
     @contextmanager
     def proxy(self, faults):
-        proxy = Proxy(self._port, faults)
+        proxy = Proxy(self.port, faults)
         try:
             yield proxy
         finally:
@@ -120,7 +118,7 @@ class World:
 
     @property
     def where(self):
-        return self.reach(f"http://127.0.0.1:{self._port}")
+        return self.reach(f"http://127.0.0.1:{self.port}")
 
     def reach(self, url):
         return ["--endpoint", url, "--buckets", self.emulator_path / "buckets", "--staging", "gs://bucket/staging"]
@@ -232,7 +230,7 @@ class _Forwarder(BaseHTTPRequestHandler):
 
     def reply(self, word, code, answer):
         if word == "reset":
-            self.reset()
+            reset_connection(self)
             return
         if word == "stall":
             self.server.over.wait(STALL_S)
@@ -251,14 +249,6 @@ class _Forwarder(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(spoiled)
 
-    def reset(self):
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.close_connection = True
-        self.rfile.close()
-        self.wfile.close()
-        self.connection.close()
-        self.wfile = io.BytesIO()
-
     def log_message(self, *_):
         """Nothing."""
 
@@ -268,12 +258,6 @@ def _name_call(method, path):
     if method == "POST":
         return "cancel" if path.endswith(":cancel") else "create"
     return "list" if path.endswith("/batchPredictionJobs") else "get"
-
-
-def free_port():
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="session")
@@ -300,10 +284,12 @@ class Reference(World):
     """A world, and each command of a run in it that nothing disturbed."""
 
     def __init__(self, folder, victims):
-        super().__init__(folder / "world", victims, free_port(), FAULTS)
+        super().__init__(folder / "world", victims, 0, FAULTS)
         self._snapshots = folder / "snapshots"
         self.steps = {}
         self.path.mkdir(parents=True)
+        with self.service() as emulator:
+            self.port = int(emulator.url.rpartition(":")[2])
         rows = (f"p{n:04},word {n},{'' if n % 250 == 7 else n}\n" for n in range(PROMPTS))
         (self.path / "prompts.csv").write_text("key,word,number\n" + "".join(rows))
 

@@ -9,15 +9,17 @@ import random
 
 import pytest
 
+from .conftest import FAULTS
+
 PARTS = 6
 ALL = os.environ.get("GEMINATE_FAULTS") == "all"
 PAIRS = 200 if ALL else 24
 EVERY = {"write": 1 if ALL else 8}
 
 
-def kill(world, step, place):
+def kill(world, step, place, **how):
     before = world.outcomes()
-    ended = world.call(*step.argv, fault={"kind": "kill", "at": [place]})
+    ended = world.call(*step.argv, fault={"kind": "kill", "at": [place]}, **how)
     # How often a waiting command asks and notes the answer depends on how fast the emulator is.
     assert ended.code == -9 or (ended.code == step.code and len(ended.calls) < place), (place, ended)
     assert set(world.jobs().values()) <= {1}
@@ -27,9 +29,9 @@ def kill(world, step, place):
     return ended
 
 
-def settle(world, step, ended):
+def settle(world, step, ended, **how):
     if ended.code == -9:
-        ended = world.call(*step.argv)
+        ended = world.call(*step.argv, **how)
     assert ended.code == step.code, ended.err
     assert world.outcomes() == step.outcomes
     assert world.jobs() == step.jobs
@@ -74,3 +76,35 @@ def test_killed_twice_a_command_goes_on_and_pays_once(reference, part):
             with reference.service():
                 kill(reference, step, first)
                 settle(reference, step, kill(reference, step, second))
+
+
+# A list shows a job after half of the time for which a doubtful one is looked for.
+LATE = {"listed_after_s": 60}
+SHOWN_LATE = {**FAULTS, "jobs": [*({**entry, **LATE} for entry in FAULTS["jobs"]), LATE]}
+
+
+def places_beside_create_calls(step):
+    created = [place for place, call in enumerate(step.calls, 1) if call == "http"]
+    return sorted({place + beside for place in created for beside in (-1, 0, 1, 2)})
+
+
+@pytest.mark.parametrize("name", ["run", "retry"])
+def test_killed_beside_a_create_call_whose_job_is_listed_late_a_command_pays_once(reference, name):
+    step, how = reference.steps[name], {"service_port": reference.port}
+    for place in places_beside_create_calls(step):
+        reference.restore(step.before)
+        with reference.service(faults=SHOWN_LATE):
+            settle(reference, step, kill(reference, step, place, **how), **how)
+
+
+def test_a_create_call_before_its_intent_is_caught_by_these_kills(reference):
+    step, how = reference.steps["run"], {"service_port": reference.port, "mutation": "post_before_the_intent"}
+    paid = set()
+    for place in places_beside_create_calls(step):
+        reference.restore(step.before)
+        with reference.service(faults=SHOWN_LATE):
+            killed = kill(reference, step, place, **how)
+            assert killed.code == -9
+            assert reference.call(*step.argv, **how).code == step.code
+            paid |= set(reference.jobs().values())
+    assert paid == {1, 2}

@@ -19,7 +19,11 @@ import sys
 import threading
 import time
 import traceback
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
+
+from mutations import MUTATIONS
 
 PRELOADED = (
     *("building", "checking", "jobs", "joining", "running"),
@@ -131,10 +135,14 @@ def _open(seam, call, file, mode="r", buffering=-1, encoding=None, *more, **name
     return buffered if "b" in mode else io.TextIOWrapper(buffered, encoding or "utf-8")
 
 
-def hurry(read_timeout_s):
-    """Makes waiting cost little: a sleep moves the clock on, and takes a moment only."""
+def hurry(read_timeout_s, service_port):
+    """Makes waiting cost little: a sleep moves the clock on, that of the service too if told, and takes a moment only.
+
+    A service with a clock of its own is waited for as patiently as the real one.
+    """
     from geminate.adapters import vertex
     from geminate.adapters.system import SystemClock
+    from geminate.pipeline import runs, submit
 
     assert vertex._TIMEOUT_S
     vertex._TIMEOUT_S = (10, read_timeout_s)
@@ -145,8 +153,15 @@ def hurry(read_timeout_s):
     def hurried(clock, seconds):
         nonlocal slept
         slept += seconds
+        if service_port:
+            with closing(HTTPConnection("127.0.0.1", service_port)) as service:
+                service.request("POST", "/step", json.dumps({"seconds": seconds}))
+                assert service.getresponse().status == 200
         sleep(clock, min(seconds, 0.004))
 
+    if service_port:
+        assert runs._EMULATED_GRACE_S
+        runs._EMULATED_GRACE_S = submit.DOUBT_GRACE_S
     SystemClock.now = lambda clock: now(clock) + slept
     SystemClock.sleep = hurried
 
@@ -173,7 +188,9 @@ def live(order):
     calls = os.open(order["calls"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     if order["token"]:
         log_all(order["token"])
-    hurry(order["read_timeout_s"])
+    hurry(order["read_timeout_s"], order["service_port"])
+    if order["mutation"]:
+        MUTATIONS[order["mutation"]]()
     install(seam)
     from geminate.cli import main
 

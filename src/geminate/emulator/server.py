@@ -147,13 +147,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def reset(self) -> None:
         """Nothing; the client sees its connection reset, not closed."""
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.close_connection = True
-        # The socket is only gone once nothing refers to it; what the base class flushes afterwards goes nowhere.
-        self.rfile.close()
-        self.wfile.close()
-        self.connection.close()
-        self.wfile = io.BytesIO()
+        reset_connection(self)
 
     def wait(self, seconds: float) -> None:
         """Nothing, after that long, or once the emulator stops."""
@@ -263,6 +257,17 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(reply.body)
+
+
+def reset_connection(handler: BaseHTTPRequestHandler) -> None:
+    """Nothing; the handler's client sees its connection reset, not closed."""
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    handler.close_connection = True
+    # The socket is only gone once nothing refers to it; what the base class flushes afterwards goes nowhere.
+    handler.rfile.close()
+    handler.wfile.close()
+    handler.connection.close()
+    handler.wfile = io.BytesIO()
 
 
 def _shut(connection: socket.socket) -> None:

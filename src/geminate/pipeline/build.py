@@ -39,6 +39,7 @@ from geminate.pipeline.run_folder.folder import (
     ShardRecord,
     SourceRecord,
     hash_file,
+    open_synced,
 )
 from geminate.pipeline.run_folder.followers import NO_FOLLOWERS, Followers, FollowersFile
 from geminate.pipeline.run_folder.new_folder import new_folder
@@ -167,7 +168,7 @@ class _Builder:
         resolved = media.iter_resolved(iter_ahead(self._prompts.iter_record_batches()))
         blocks = closing(iter_ahead(self._iter_encoded(resolved)))
         followers = FollowersFile(folder) if self._options.dedupe else None
-        violations_file = (folder.path / VIOLATIONS_NAME).open("wb")
+        violations_file = open_synced(folder.path / VIOLATIONS_NAME)
         with files, followers or nullcontext(), violations_file as violations, blocks as encoded:
             for block in encoded:
                 files.write(cutter, block.prompts, followers.strip(block.lines) if followers else block.lines)
@@ -254,7 +255,8 @@ def _write_objects(folder: RunFolder, media: PromptMedia) -> list[FileRecord]:
     if not media.objects:
         return []
     path = folder.path / MEDIA_NAME
-    path.write_bytes(b"".join(msgspec.json.encode(stored) + b"\n" for stored in media.objects))
+    with open_synced(path) as file:
+        file.writelines(msgspec.json.encode(stored) + b"\n" for stored in media.objects)
     return [FileRecord(MEDIA_NAME, hash_file(path))]
 
 

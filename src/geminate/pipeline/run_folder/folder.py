@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 
@@ -177,10 +179,8 @@ class RunFolder:
     def write_json(self, name: str, document: Any) -> FileRecord:
         """The file's record; it is on disk whole, indented for people."""
         text = msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
-        with (self.path / name).open("wb") as file:
+        with open_synced(self.path / name) as file:
             file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
         return FileRecord(name, hashlib.sha256(text).hexdigest())
 
     def read_json(self, name: str) -> Any:
@@ -191,6 +191,15 @@ class RunFolder:
 def is_run(name: str | Path) -> bool:
     """Whether a folder of that name holds a run."""
     return (Path(name) / MANIFEST_NAME).is_file()
+
+
+@contextmanager
+def open_synced(path: Path) -> Iterator[BinaryIO]:
+    """A new file whose bytes are on the disk once the block has ended well."""
+    with path.open("wb") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def hash_file(path: Path) -> str:
