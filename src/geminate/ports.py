@@ -45,8 +45,8 @@ class ObjectStore(Protocol):
         """
         ...
 
-    def read(self, info: ObjectInfo, start: int = 0) -> Iterator[bytes]:
-        """The object's bytes from ``start``, in pieces, from the generation that ``info`` names."""
+    def read(self, info: ObjectInfo, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """The object's bytes from ``start`` to ``stop`` (None for its end) in pieces, of the generation in ``info``."""
         ...
 
     def list(self, prefix_uri: str) -> Iterator[ObjectInfo]:

@@ -8,7 +8,7 @@ from geminate import resumable
 from geminate.adapters.gcs import download
 from geminate.connect import open_store
 from geminate.emulator import Emulator, EmulatorOptions
-from geminate.errors import TransientError
+from geminate.errors import DamageError, TransientError
 from geminate.formats.prompts import open_prompts
 from geminate.ledger import Ledger
 from geminate.pipeline.build import BuildOptions
@@ -74,18 +74,23 @@ def test_uploads_that_the_service_forgets_are_begun_anew_and_their_lines_made_ag
     assert not list((tmp_path / "run").glob("requests-*"))
 
 
+READINGS = 4
+"""Of the prompts: their beginning, their quotes, their rows; and the beginning of the first predictions."""
+
+
 def test_large_objects_that_come_damaged_are_read_again(tmp_path, expected, monkeypatch):
     # As if they were larger than what is held back until it is checked.
     monkeypatch.setattr(download, "_HELD_BYTES", -1)
     found, damaged = [], download._damaged
     monkeypatch.setattr(download, "_damaged", lambda info: found.append(info.uri) or damaged(info))
-    # The prompts at first, then the predictions, whose beginning is looked at before.
-    faults = ["return-corrupted-data", "stall-for-0s", "stall-for-0s", "return-corrupted-data"]
-    rows, _, _ = run_all(tmp_path, {"read": faults})
+    # Prompts are handed on as they come, so that nothing is made of them.
+    with pytest.raises(DamageError, match=r"words\.csv"):
+        run_all(tmp_path / "prompts", {"read": ["stall-for-0s", "return-corrupted-data"]})
+    assert not (tmp_path / "prompts/run").exists()
+    # The beginning of predictions is looked at before.
+    rows, _, _ = run_all(tmp_path / "predictions", {"read": [*["stall-for-0s"] * READINGS, "return-corrupted-data"]})
     assert rows.equals(expected)
-    prompts, predictions = found
-    assert prompts.endswith("words.csv")
-    assert "predictions" in predictions
+    assert ["predictions" in uri for uri in found] == [False, True]
 
 
 def test_a_killed_upload_leaves_nothing_that_a_reader_takes_for_a_shard(tmp_path):

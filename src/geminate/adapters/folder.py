@@ -46,7 +46,7 @@ class FolderStore:
                 partial.unlink(missing_ok=True)
         return self._info(uri, path)
 
-    def read(self, info: ObjectInfo, start: int = 0) -> Iterator[bytes]:
+    def read(self, info: ObjectInfo, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """The object's bytes in pieces of 4 MiB, if they are still those of the generation."""
         path = self._path(info.uri)
         try:
@@ -56,8 +56,9 @@ class FolderStore:
         with file:
             if os.fstat(file.fileno()).st_mtime_ns != info.generation:
                 raise InputError("no such object in this generation any more", where=info.uri)
-            file.seek(start)
-            while piece := file.read(_PIECE_BYTES):
+            place, end = file.seek(start), info.size if stop is None else stop
+            while piece := file.read(min(_PIECE_BYTES, end - place)):
+                place += len(piece)
                 yield piece
 
     def list(self, prefix_uri: str) -> Iterator[ObjectInfo]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import pyarrow as pa
 
 from geminate.formats.readable import readable
-from geminate.formats.sources import Source
+from geminate.formats.sources import LocalBytes, Source
 
 _FILE_MAGIC = b"ARROW1"
 
@@ -24,7 +24,7 @@ def read_schema(source: Source) -> pa.Schema:
 
 def measure(source: Source) -> int:
     """How many bytes the rows take, or fewer where the file is compressed."""
-    return source.path.stat().st_size
+    return source.place.size_bytes
 
 
 def iter_record_batches(source: Source, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
@@ -45,7 +45,8 @@ def iter_record_batches(source: Source, columns: Sequence[str] | None = None) ->
 
 def _open(source: Source) -> pa.ipc.RecordBatchFileReader | pa.ipc.RecordBatchStreamReader:
     source.check_unchanged()
-    mapped = pa.memory_map(str(source.path))
+    assert isinstance(source.place, LocalBytes)  # noqa: S101 - Objects of this format are copied.
+    mapped = pa.memory_map(str(source.place.path))
     is_file = mapped.read(len(_FILE_MAGIC)) == _FILE_MAGIC
     mapped.seek(0)
     return pa.ipc.open_file(mapped) if is_file else pa.ipc.open_stream(mapped)

@@ -30,8 +30,7 @@ def compression_of(source: Source) -> str | None:
     The name is not asked: a store may hand out ``.gz`` objects already decompressed, and a compressed file keeps its
     bytes under any name.
     """
-    with source.path.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
+    head = source.place.read_head(_HEAD_BYTES)
     return next((name for name, magic in _MAGICS.items() if magic.match(head)), None)
 
 
@@ -43,9 +42,17 @@ def open_plain(source: Source) -> pa.NativeFile:
     """
     with readable(source.name):
         source.check_unchanged()
-        raw = pa.OSFile(str(source.path))
+        raw = source.place.open()
         compression = compression_of(source)
     return pa.CompressedInputStream(raw, compression) if compression else raw
+
+
+def plain_head(source: Source, size: int) -> bytes:
+    """The first decompressed bytes."""
+    if compression_of(source) is None:
+        return source.place.read_head(size)
+    with open_plain(source) as stream:
+        return bytes(stream.read(size))
 
 
 def iter_plain(source: Source) -> Iterator[bytes]:

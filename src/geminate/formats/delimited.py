@@ -11,12 +11,13 @@ import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from geminate.errors import PromptError
-from geminate.formats.compression import BOM, PIECE_BYTES, UTF16_BOMS, open_plain
+from geminate.formats.compression import BOM, PIECE_BYTES, UTF16_BOMS, open_plain, plain_head
 from geminate.formats.quotes import find_fault, iter_whole_rows, pair_up
 from geminate.formats.readable import readable
 from geminate.formats.sources import Source
@@ -52,8 +53,8 @@ def open_delimited(source: Source, columns: tuple[str, ...] | None) -> Delimited
     Raises:
         PromptError: The file is empty, a column has no name or one that another has, or a quote is never closed.
     """
-    paired = _check_quotes(source)
-    names = columns or _header(source)
+    paired, head = _check_quotes(source)
+    names = columns or _header(source, head)
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         reason = f"two columns are called {twice[0]!r}"
@@ -109,9 +110,8 @@ def _row_error(source: Source, error: pa.ArrowInvalid, rows_before: int) -> Prom
     )
 
 
-def _header(source: Source) -> tuple[str, ...]:
-    with _open_text(source) as text:
-        start = text.read(PIECE_BYTES).removeprefix(BOM).decode(errors="replace")
+def _header(source: Source, head: bytes) -> tuple[str, ...]:
+    start = head.decode(errors="replace")
     try:
         rows = csv.reader(io.StringIO(start, newline=""), delimiter=DELIMITERS[source.format])
         names = tuple(next((row for row in rows if row), ()))
@@ -123,13 +123,15 @@ def _header(source: Source) -> tuple[str, ...]:
     return names
 
 
-def _check_quotes(source: Source) -> bool:
-    delimiter = DELIMITERS[source.format].encode()
-    if pair_up(_iter_text(source), delimiter):
-        return True
+def _check_quotes(source: Source) -> tuple[bool, bytes]:
+    """Whether all quotes are as RFC 4180 has them, and the beginning of the text."""
+    delimiter, pieces = DELIMITERS[source.format].encode(), _iter_text(source)
+    head = next(pieces, b"")
+    if pair_up(chain([head], pieces), delimiter):
+        return True, head
     fault = find_fault(_iter_text(source), delimiter)
     if fault is None:
-        return False
+        return False, head
     line, rest = 1, fault.offset
     for piece in _iter_text(source):
         line += piece.count(b"\n", 0, max(rest, 0))
@@ -147,7 +149,6 @@ def _iter_text(source: Source) -> Iterator[bytes]:
 
 
 def _open_text(source: Source) -> pa.NativeFile:
-    with open_plain(source) as stream:
-        is_utf16 = stream.read(2).startswith(UTF16_BOMS)
+    is_utf16 = plain_head(source, 2).startswith(UTF16_BOMS)
     plain = open_plain(source)
     return pa.transcoding_input_stream(plain, "utf-16", "utf-8") if is_utf16 else plain

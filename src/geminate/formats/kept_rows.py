@@ -17,10 +17,16 @@ _SLOT = 0
 
 
 class KeptRows:
-    """One source's rows, in memory up to 64 MiB and in a temporary file beyond."""
+    """One source's rows, in memory up to 64 MiB and in a temporary file beyond.
 
-    def __init__(self) -> None:
+    Args:
+        may_spool: Whether there may be such a file; without, more rows than fit into memory are not kept at all.
+    """
+
+    def __init__(self, *, may_spool: bool = True) -> None:
         self._spool = RecordSpool(_MEMORY_BYTES)
+        self._may_spool = may_spool
+        self._room = _MEMORY_BYTES
         self._numbers: list[Sequence[int] | np.ndarray] = []
         self._schemas: list[pa.Schema] = []
         weakref.finalize(self, self._spool.close)
@@ -31,6 +37,10 @@ class KeptRows:
         Raises:
             TransientError: The temporary folder is full.
         """
+        self._room -= part.record_batch.nbytes
+        if self._is_given_up:
+            self._spool.close()
+            return
         if not self._schemas or self._schemas[-1] != part.record_batch.schema:
             self._schemas.append(part.record_batch.schema)
         self._numbers.append(part.numbers)
@@ -39,10 +49,16 @@ class KeptRows:
     def settle(self, schema: pa.Schema) -> bool:
         """Whether the rows are what they would be, had these types been known from the start; if not, they are gone."""
         types = {field.name: field.type for field in schema}
-        holds = all(_holds(types[field.name], field.type) for known in self._schemas for field in known)
+        holds = not self._is_given_up and all(
+            _holds(types[field.name], field.type) for known in self._schemas for field in known
+        )
         if not holds:
             self._spool.close()
         return holds
+
+    @property
+    def _is_given_up(self) -> bool:
+        return self._room < 0 and not self._may_spool
 
     def iter_parts(self, schema: pa.Schema) -> Iterator[Numbered]:
         """The rows in these types, for which they have been settled."""

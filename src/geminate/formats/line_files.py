@@ -15,6 +15,7 @@ import msgspec
 import pyarrow as pa
 
 from geminate.errors import AccessError, InputError, TransientError, TruncatedError, UsageError
+from geminate.formats.pieces import PieceReader
 from geminate.ports import ObjectInfo, ObjectStore
 from geminate.wire.uris import GS_SCHEME
 
@@ -149,7 +150,7 @@ def _iter_decompressed(name: str, pieces: Iterator[bytes]) -> Iterator[bytes]:
         yield first
         yield from pieces
         return
-    raw = pa.PythonFile(_PieceReader(chain([first], pieces)), "r")
+    raw = pa.PythonFile(PieceReader(chain([first], pieces)), "r")
     parts: list[bytes] = []
     try:
         with pa.CompressedInputStream(raw, compression) as stream:
@@ -164,22 +165,3 @@ def _iter_decompressed(name: str, pieces: Iterator[bytes]) -> Iterator[bytes]:
         what = f"its compressed data is damaged or ends early ({error})"
         raise TruncatedError(what, where=name, remedy="copy it again") from error
     yield b"".join(parts)
-
-
-class _PieceReader:
-    """Pieces of any size as a file for Arrow."""
-
-    closed = False
-
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces = pieces
-        self._rest = b""
-
-    def read(self, size: int) -> bytes:
-        if not self._rest:
-            self._rest = next(self._pieces, b"")
-        piece, self._rest = self._rest[:size], self._rest[size:]
-        return piece
-
-    def close(self) -> None:
-        return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -10,6 +11,7 @@ import pyarrow.parquet as pq
 from geminate.formats.readable import readable
 from geminate.formats.record_batches import STEP_ROWS
 from geminate.formats.sources import Source
+from geminate.formats.stored import RangedFile
 
 _BUFFER_BYTES = 1024 * 1024  # Without a buffer the reader loads whole column chunks.
 _STEP_BYTES = 4 * 1024 * 1024
@@ -49,6 +51,13 @@ def iter_record_batches(source: Source, columns: Sequence[str] | None = None) ->
             yield from file.iter_batches(batch_size=step, row_groups=[index], columns=columns, use_threads=False)
 
 
-def _open(source: Source) -> pq.ParquetFile:
+@contextmanager
+def _open(source: Source) -> Iterator[pq.ParquetFile]:
     source.check_unchanged()
-    return pq.ParquetFile(source.path, buffer_size=_BUFFER_BYTES, pre_buffer=False)
+    place = source.place.open_random()
+    try:
+        with pq.ParquetFile(place, buffer_size=_BUFFER_BYTES, pre_buffer=False) as file:
+            yield file
+    finally:
+        if isinstance(place, RangedFile):
+            place.close()

@@ -40,8 +40,9 @@ def open_prompts(
     A file's format is told by its suffix, its compression by its first bytes. Columns that a source lacks are null, and
     types are widened where nothing is lost. JSON columns are typed over all their rows (see ``shapes``); CSV and TSV
     columns are text. JSON and CSV files are read through once before this returns; JSON rows are then kept, past
-    64 MiB in a temporary file, and objects, streams and BigQuery tables are first copied to one. Memory does not grow
-    with the prompts, but for ``.json`` files and lists of mappings.
+    64 MiB in a temporary file. Objects are read where they lie as often as needed, always the generation that was
+    looked at; Arrow objects, packed Parquet, streams and BigQuery tables are first copied to a temporary file. Memory
+    does not grow with the prompts, but for ``.json`` files and lists of mappings.
 
     Args:
         sources: Where the prompts are.

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -20,7 +21,16 @@ from geminate.formats.record_batches import STEP_ROWS, Numbered, iter_numbered, 
 from geminate.formats.row_text import encode_json_lines
 from geminate.formats.schemas import conform, plain_schema
 from geminate.formats.shapes import Shape
-from geminate.formats.sources import STDIN, Outside, Source, SourceIdentity, iter_sources, measure, read_identity
+from geminate.formats.sources import (
+    STDIN,
+    LocalBytes,
+    Outside,
+    Source,
+    SourceIdentity,
+    iter_sources,
+    measure,
+    read_identity,
+)
 from geminate.formats.spool import Spool
 from geminate.wire.uris import BQ_QUERY_SCHEME, BQ_SCHEME
 
@@ -138,7 +148,8 @@ def _open_file(source: Source, shape: Shape, columns: tuple[str, ...] | None, sp
 
 
 def _open_json(source: Source, shape: Shape) -> Callable[[], Reader]:
-    iter_blocks, kept = partial(_JSON[source.format], source), KeptRows()
+    iter_blocks = partial(_JSON[source.format], source)
+    kept = KeptRows(may_spool=isinstance(source.place, LocalBytes))
     observe_blocks(shape, iter_blocks, source.name, kept)
 
     def finish() -> Reader:
@@ -197,6 +208,5 @@ def _identify_rows(name: str, schema: pa.Schema, iter_parts: IterParts) -> Sourc
 def _unpacked(source: Source, spool: Spool) -> Source:
     if compression_of(source) is None:
         return source
-    path = spool.keep(source.path.name, iter_plain(source))
-    stat = path.stat()
-    return replace(source, path=path, size_bytes=stat.st_size, mtime_ns=stat.st_mtime_ns)
+    path = spool.keep(Path(source.name).name, iter_plain(source))
+    return replace(source, place=LocalBytes.look_at(path))

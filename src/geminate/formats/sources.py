@@ -1,4 +1,4 @@
-"""From what the caller names to local files: paths, globs, ``gs://`` URIs and ``-``."""
+"""From what the caller names to files and objects: paths, globs, ``gs://`` URIs and ``-``."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ from itertools import chain, islice, zip_longest
 from pathlib import Path
 from typing import BinaryIO
 
+import pyarrow as pa
+
 from geminate.errors import DamageError, PromptError, UsageError
 from geminate.formats.readable import readable
 from geminate.formats.spool import Spool
+from geminate.formats.stored import StoredBytes
 from geminate.formats.suffixes import COMPRESSIONS, FORMATS, split_suffixes
 from geminate.ports import ObjectInfo, ObjectStore, TableStore
 from geminate.wire.uris import GS_SCHEME
@@ -26,6 +29,7 @@ _STDIN_NAME = "<stdin>"
 _MAGIC = re.compile(r"[*?\[]")
 _PIECE_BYTES = 1024 * 1024
 _MAX_READINGS = 3
+_COPIED = frozenset({"arrow"})  # One record batch may hold all rows, and is only mapped where it lies in a file.
 _MOST_SIBLINGS = 1000  # Enough to guess what was meant; a bucket may hold millions.
 
 
@@ -45,23 +49,67 @@ class SourceIdentity:
 
 
 @dataclass(frozen=True, slots=True)
+class LocalBytes:
+    """A file of this machine.
+
+    Attributes:
+        path: Where it is.
+        size_bytes: Its length.
+        mtime_ns: Its time of change.
+    """
+
+    path: Path
+    size_bytes: int
+    mtime_ns: int
+
+    @classmethod
+    def look_at(cls, path: Path) -> LocalBytes:
+        """The file as it is now."""
+        stat = path.stat()
+        return cls(path, stat.st_size, stat.st_mtime_ns)
+
+    def check_unchanged(self, name: str) -> None:
+        """Nothing.
+
+        Raises:
+            PromptError: The file is not what it was.
+        """
+        if LocalBytes.look_at(self.path) != self:
+            raise PromptError("changed while it was read", where=name, remedy="run again once it is complete")
+
+    def read_head(self, size: int) -> bytes:
+        """The first bytes."""
+        with self.path.open("rb") as file:
+            return file.read(size)
+
+    def iter_pieces(self) -> Iterator[bytes]:
+        """All bytes in order, a MiB at a time."""
+        with self.path.open("rb") as file:
+            yield from iter(lambda: file.read(_PIECE_BYTES), b"")
+
+    def open(self) -> pa.NativeFile:
+        """All bytes in order, as a stream for Arrow."""
+        return pa.OSFile(str(self.path))
+
+    def open_random(self) -> Path:
+        """What Arrow reads from any place."""
+        return self.path
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
-    """One file of prompts on this machine, as it was when it was first looked at.
+    """One file of prompts, as it was when it was first looked at.
 
     Attributes:
         name: What the caller calls it.
-        path: Where its bytes are; for an object or a stream, a temporary copy.
+        place: Where its bytes are; for a stream, a temporary copy.
         format: One of ``FORMATS``.
-        size_bytes: Its length.
-        mtime_ns: Its time of change.
         crc32c: The checksum of its bytes, None where nobody has told.
     """
 
     name: str
-    path: Path
+    place: LocalBytes | StoredBytes
     format: str
-    size_bytes: int
-    mtime_ns: int
     crc32c: int | None = None
 
     def check_unchanged(self) -> None:
@@ -70,9 +118,7 @@ class Source:
         Raises:
             PromptError: The file is not what it was when the prompts were opened.
         """
-        stat = self.path.stat()
-        if (stat.st_size, stat.st_mtime_ns) != (self.size_bytes, self.mtime_ns):
-            raise PromptError("changed while it was read", where=self.name, remedy="run again once it is complete")
+        self.place.check_unchanged(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +149,14 @@ def iter_sources(name: str, input_format: str | None, outside: Outside) -> Itera
     if name == STDIN:
         stdin = outside.stdin or sys.stdin.buffer
         path = outside.spool.keep("stdin", iter(lambda: stdin.read(_PIECE_BYTES), b""))
-        yield _source(_STDIN_NAME, path, input_format or "jsonl")
+        yield Source(_STDIN_NAME, LocalBytes.look_at(path), input_format or "jsonl")
     elif name.startswith(GS_SCHEME):
         store = _store(outside.store, name)
         for info in _iter_objects(name, store):
             file_format = _format_of(info.uri, input_format)
-            path = _copy(info, store, outside.spool)
-            yield _source(info.uri, path, file_format, info.crc32c)
+            is_copied = file_format in _COPIED
+            place = LocalBytes.look_at(_copy(info, store, outside.spool)) if is_copied else StoredBytes(store, info)
+            yield Source(info.uri, place, file_format, info.crc32c)
     elif "://" in name:
         raise UsageError(
             "prompts are not read from there", where=name, remedy="copy them to a file, to gs:// or to bq://"
@@ -126,9 +173,9 @@ def read_identity(source: Source) -> SourceIdentity:
         PromptError: The file has changed since it was first looked at.
     """
     if source.crc32c is not None:
-        return SourceIdentity(source.name, source.size_bytes, source.crc32c)
-    with readable(source.name), source.path.open("rb") as file:
-        size_bytes, crc32c = measure(iter(lambda: file.read(_PIECE_BYTES), b""))
+        return SourceIdentity(source.name, source.place.size_bytes, source.crc32c)
+    with readable(source.name):
+        size_bytes, crc32c = measure(source.place.iter_pieces())
         source.check_unchanged()
     return SourceIdentity(source.name, size_bytes, crc32c)
 
@@ -157,12 +204,7 @@ def _local(path: Path, file_format: str, spool: Spool) -> Source:
     with readable(str(path)), path.open("rb") as file:
         # A pipe can be read only once.
         copy = path if path.is_file() else spool.keep("pipe", iter(lambda: file.read(_PIECE_BYTES), b""))
-    return _source(str(path), copy, file_format)
-
-
-def _source(name: str, path: Path, file_format: str, crc32c: int | None = None) -> Source:
-    stat = path.stat()
-    return Source(name, path, file_format, stat.st_size, stat.st_mtime_ns, crc32c)
+    return Source(str(path), LocalBytes.look_at(copy), file_format)
 
 
 def _format_of(name: str, input_format: str | None) -> str:

@@ -25,8 +25,8 @@ _HELD_BYTES = RANGE_BYTES * _RANGES_AHEAD
 _MAX_READS = 3
 
 
-def iter_ranges(blob: storage.Blob, info: ObjectInfo, start: int) -> Iterator[bytes]:
-    """The bytes from ``start`` in pieces of 8 MiB, of the one generation that the blob is pinned to.
+def iter_ranges(blob: storage.Blob, info: ObjectInfo, start: int, stop: int | None = None) -> Iterator[bytes]:
+    """The bytes from ``start`` to ``stop`` in pieces of 8 MiB, of the one generation that the blob is pinned to.
 
     A range that breaks off goes on where it broke, a few times. The whole object is compared with its checksum: up to
     32 MiB before anything is handed out, and read again if it is damaged; beyond, at the end. Memory is five ranges.
@@ -35,12 +35,13 @@ def iter_ranges(blob: storage.Blob, info: ObjectInfo, start: int) -> Iterator[by
         DamageError: The bytes that were handed out are not the object's.
         TransientError: The store did not answer for long.
     """
-    is_checked = start == 0 and info.crc32c is not None
+    end = info.size if stop is None else min(stop, info.size)
+    is_checked = start == 0 and end == info.size and info.crc32c is not None
     if is_checked and info.size <= _HELD_BYTES:
         yield from _read_held(blob, info)
         return
     checksum = google_crc32c.Checksum()
-    for piece in _iter_ahead(blob, info, start):
+    for piece in _iter_ahead(blob, info, start, end):
         if is_checked:
             checksum.update(piece)
         yield piece
@@ -50,7 +51,7 @@ def iter_ranges(blob: storage.Blob, info: ObjectInfo, start: int) -> Iterator[by
 
 def _read_held(blob: storage.Blob, info: ObjectInfo) -> list[bytes]:
     for _ in range(_MAX_READS):
-        pieces = list(_iter_ahead(blob, info, 0))
+        pieces = list(_iter_ahead(blob, info, 0, info.size))
         checksum = google_crc32c.Checksum()
         for piece in pieces:
             checksum.update(piece)
@@ -59,26 +60,25 @@ def _read_held(blob: storage.Blob, info: ObjectInfo) -> list[bytes]:
     raise _damaged(info)
 
 
-def _iter_ahead(blob: storage.Blob, info: ObjectInfo, start: int) -> Iterator[bytes]:
-    begins = iter(range(start, info.size, RANGE_BYTES))
+def _iter_ahead(blob: storage.Blob, info: ObjectInfo, start: int, end: int) -> Iterator[bytes]:
+    ranges = ((begin, min(begin + RANGE_BYTES, end)) for begin in range(start, end, RANGE_BYTES))
     # The first one alone: who only looks at the beginning does not pay for more.
-    for begin in islice(begins, 1):
-        yield _read_range(blob, info, begin)
-    if info.size - start <= RANGE_BYTES:
+    for begin, stop in islice(ranges, 1):
+        yield _read_range(blob, info, begin, stop)
+    if end - start <= RANGE_BYTES:
         return
     threads = ThreadPoolExecutor(_RANGES_AHEAD, "geminate-download")
     try:
-        ahead = deque(threads.submit(_read_range, blob, info, begin) for begin in islice(begins, _RANGES_AHEAD))
+        ahead = deque(threads.submit(_read_range, blob, info, *each) for each in islice(ranges, _RANGES_AHEAD))
         while ahead:
             piece = ahead.popleft().result()
-            ahead.extend(threads.submit(_read_range, blob, info, begin) for begin in islice(begins, 1))
+            ahead.extend(threads.submit(_read_range, blob, info, *each) for each in islice(ranges, 1))
             yield piece
     finally:
         threads.shutdown(wait=True, cancel_futures=True)
 
 
-def _read_range(blob: storage.Blob, info: ObjectInfo, begin: int) -> bytes:
-    end = min(begin + RANGE_BYTES, info.size)
+def _read_range(blob: storage.Blob, info: ObjectInfo, begin: int, end: int) -> bytes:
     got, patience = io.BytesIO(), Patience(SERVICE, info.uri)
     with errors_about(info.uri):
         while (place := begin + got.tell()) < end:

@@ -55,15 +55,15 @@ class GcsStore:
             raise TransientError("the upload arrived damaged and was removed", where=uri, remedy="try again")
         return info
 
-    def read(self, info: ObjectInfo, start: int = 0) -> Iterator[bytes]:
-        """The object's bytes by ranges of 8 MiB of the one generation, a few ahead, compared with its checksum.
+    def read(self, info: ObjectInfo, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """The object's bytes by ranges of 8 MiB of the one generation, a few ahead; all of them held to its checksum.
 
         Raises:
             DamageError: They came damaged; those of an object of up to 32 MiB are read again first.
         """
         bucket, name = split_gs_uri(info.uri)
         blob = self._client.bucket(bucket).blob(name, generation=info.generation)
-        yield from iter_ranges(blob, info, start)
+        yield from iter_ranges(blob, info, start, stop)
 
     def list(self, prefix_uri: str) -> Iterator[ObjectInfo]:
         """The objects whose URI begins so, in the order of their names."""
