@@ -6,7 +6,9 @@
 import sys
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from threading import Event
 
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
@@ -16,16 +18,18 @@ BUCKET = "bench"
 
 
 def upload(client: storage.Client, folder: Path, prefix: str) -> None:
-    """As a submit stages its shards."""
+    """As a submit stages shards that lie in the run's folder."""
     from geminate.adapters.gcs import GcsStore
-    from geminate.pipeline.building.uploads import upload_once
+    from geminate.formats.line_files import iter_path_pieces
+    from geminate.pipeline.building.uploads import Bytes, upload_once
 
-    store = GcsStore(client)
+    store, given_up = GcsStore(client), Event()
     with ThreadPoolExecutor(4) as threads:
-        uploads = [
-            threads.submit(upload_once, store, path, f"gs://{BUCKET}/{prefix}/{path.name}")
-            for path in sorted(folder.iterdir())
-        ]
+        uploads = []
+        for path in sorted(folder.iterdir()):
+            source = Bytes(partial(iter_path_pieces, path), path.stat().st_size, None)
+            uri = f"gs://{BUCKET}/{prefix}/{path.name}"
+            uploads.append(threads.submit(upload_once, store, source, uri, given_up))
         for each in uploads:
             each.result()
 

@@ -28,6 +28,7 @@ from mutations import MUTATIONS
 PRELOADED = (
     *("building", "checking", "jobs", "joining", "running"),
     *("geminate.adapters.folder", "geminate.adapters.vertex", "geminate.pipeline.runs", "geminate.pipeline.whole"),
+    *("geminate.adapters.gcs", "geminate.adapters.bigquery"),
     *("google.oauth2.credentials", "minijinja", "polars", "pyarrow.compute", "pyarrow.parquet"),
 )
 NAMES = ("link", "mkdir", "remove", "rename", "replace", "rmdir", "unlink")
@@ -140,11 +141,14 @@ def hurry(read_timeout_s, service_port):
 
     A service with a clock of its own is waited for as patiently as the real one.
     """
+    from geminate import resumable
     from geminate.adapters import vertex
     from geminate.adapters.system import SystemClock
     from geminate.pipeline import runs, submit
 
     assert vertex._TIMEOUT_S
+    assert resumable._BLOCK_BYTES
+    resumable._BLOCK_BYTES = 256 * 1024
     vertex._TIMEOUT_S = (10, read_timeout_s)
 
     slept = 0.0
