@@ -55,7 +55,8 @@ def test_row_groups_are_neither_tiny_nor_huge(tmp_path):
     metadata = pq.read_metadata(tmp_path / "out.parquet")
     groups = [metadata.row_group(index).num_rows for index in range(metadata.num_row_groups)]
     assert sum(groups) == 400_000
-    assert groups[:-1] == [132_000] * 3
+    assert len(groups) > 1
+    assert all(100_000 < rows <= 132_000 for rows in groups[:-1])
 
 
 def test_the_standard_output_gets_json_lines_unless_said_otherwise():

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from geminate.errors import room_left
 
-DEFAULT_MEMORY_BYTES = 128 << 20
+DEFAULT_MEMORY_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from geminate.errors import TargetError, room_left
 from geminate.formats.atomic import AtomicFiles, check_path, open_atomic
+from geminate.formats.row_groups import write_row_groups
 from geminate.formats.row_text import encode_csv, encode_json_lines
 from geminate.formats.schemas import conform, plain_schema
 from geminate.formats.suffixes import split_suffixes
@@ -25,8 +25,7 @@ STDOUT = "-"
 _TEXT_FORMATS = frozenset({"jsonl", "csv"})
 # Large enough to compress and scan well, small enough to hold while one is filled.
 _ROW_GROUP_ROWS = 131_072
-_ROW_GROUP_BYTES = 64 * 1024**2
-_ZSTD_LEVEL = 3
+_ROW_GROUP_BYTES = 24 * 1024**2
 _GZIP_LEVEL = 6
 
 
@@ -127,7 +126,7 @@ class _Sink:
         self._file = file
         self.size_bytes = 0
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: bytes | memoryview) -> int:
         self.size_bytes += self._file.write(data)
         return len(data)
 
@@ -177,9 +176,7 @@ def _check_types(schema: pa.Schema, encoding: _Encoding, target: str) -> None:
 
 
 def _write_parquet(record_batches: Iterator[pa.RecordBatch], schema: pa.Schema, sink: _Sink, _: _Encoding) -> None:
-    with pq.ParquetWriter(sink, schema, compression="zstd", compression_level=_ZSTD_LEVEL) as writer:
-        for group in _iter_row_groups(record_batches):
-            writer.write_table(group, row_group_size=max(len(group), 1))
+    write_row_groups(_iter_row_groups(record_batches), schema, sink.write)
 
 
 def _iter_row_groups(record_batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:

@@ -179,7 +179,7 @@ def check_balance(report: JoinReport) -> None:
 def iter_watched(stream: RowStream, notify: Notify) -> Generator[pa.RecordBatch, None, None]:
     """The rows, made while the earlier ones are written; their counts are checked at the end."""
     done = 0
-    with closing(iter_ahead(stream.rows)) as record_batches:
+    with closing(iter_ahead(stream.rows, depth=1)) as record_batches:
         for record_batch in record_batches:
             done += record_batch.num_rows
             notify(Progress("collect", done, None, "rows"))
