@@ -22,6 +22,7 @@ from pathlib import Path
 from macro.measure import Measurement, measure
 from macro.results import describe_machine, memory_growth, summarize, table, write_results
 from macro.storage_works import iter_storage_works
+from macro.table_works import iter_table_works
 from macro.works import (
     BENCHMARKS,
     OUT,
@@ -49,6 +50,7 @@ def main() -> None:
         "join": _join_works,
         "memory": _memory_works,
         "storage": _storage_works,
+        "tables": _table_works,
     }
     for group in [options.only] if options.only else groups:
         load = os.getloadavg()[0]
@@ -79,7 +81,7 @@ def _parse_options() -> argparse.Namespace:
     parser.add_argument(
         "--scale", type=float, default=0.1, help="of the data; 1 is at least 1 GB of each (%(default)s)"
     )
-    parser.add_argument("--only", choices=["build", "check", "join", "memory", "storage"])
+    parser.add_argument("--only", choices=["build", "check", "join", "memory", "storage", "tables"])
     parser.add_argument("--work", default="", help="only works whose name holds this text")
     parser.add_argument("--peers", help="only these commands beside Geminate, by comma; '' for none")
     parser.add_argument("--repeat", type=int, default=3, help="rounds (%(default)s)")
@@ -108,6 +110,10 @@ def _join_works(options: argparse.Namespace) -> Iterator[Work]:
 
 def _storage_works(options: argparse.Namespace) -> Iterator[Work]:
     return iter_storage_works(_make_data(options.data, options.scale, JOIN_DATA[:2]), options.data)
+
+
+def _table_works(options: argparse.Namespace) -> Iterator[Work]:
+    return iter_table_works(_make_data(options.data, options.scale, ["tables-2kB"]), options.data)
 
 
 def _memory_works(options: argparse.Namespace) -> Iterator[Work]:

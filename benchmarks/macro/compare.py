@@ -1,4 +1,4 @@
-"""Whether two commands made the same: ``python compare.py rows A.parquet B.parquet`` or ``… requests DIR DIR``.
+"""Whether two commands made the same: ``python compare.py rows A.parquet B.parquet``, or ``requests`` or ``tables``.
 
 Joined rows are compared to the cell on the columns that both have, request lines as JSON values; the order of rows is
 not compared, since not every peer keeps it. The exit code is 1 where they differ, and the first difference is printed.
@@ -47,6 +47,36 @@ def compare_requests(left: str, right: str) -> str:
     return ""
 
 
+def compare_tables(left: str, right: str) -> str:
+    """What differs between the table that a run was built into and one that a file beside ``right`` names."""
+    from geminate import Run
+
+    url, right_name = (Path(right) / "table").read_text().split()
+    (status,) = Run.open(left).status(refresh=False).attempts
+    names = [status.attempt.input_uri.removeprefix("bq://"), right_name]
+    ours, theirs = (_read_table(url, name) for name in names)
+    common = [name for name in ours.column_names if name in theirs.column_names]
+    for name in common:
+        if ours[name] != theirs[name]:
+            return _first_difference(name, ours[name], theirs[name])
+    print(f"{len(ours):,} rows equal in {', '.join(common)}")
+    return ""
+
+
+def _read_table(url: str, name: str) -> pa.Table:
+    from google.auth.credentials import AnonymousCredentials
+    from google.cloud import bigquery
+
+    client = bigquery.Client("bench", credentials=AnonymousCredentials(), client_options={"api_endpoint": url})
+    table = client.list_rows(client.get_table(name)).to_arrow(create_bqstorage_client=False).sort_by("key")
+    if "request" in table.column_names:
+        canonical = [
+            orjson.dumps(orjson.loads(text), option=orjson.OPT_SORT_KEYS) for text in table["request"].to_pylist()
+        ]
+        table = table.set_column(table.column_names.index("request"), "request", pa.array(canonical))
+    return table.combine_chunks()
+
+
 def _order(file: pq.ParquetFile) -> pa.Array:
     names = [name for name in SORT_COLUMNS if name in file.schema_arrow.names]
     table = file.read(names)
@@ -90,7 +120,7 @@ def _digest(folder: Path) -> tuple[int, int]:
 
 def main() -> None:
     kind, left, right = sys.argv[1:]
-    difference = {"rows": compare_rows, "requests": compare_requests}[kind](left, right)
+    difference = {"rows": compare_rows, "requests": compare_requests, "tables": compare_tables}[kind](left, right)
     if difference:
         print(difference)
         sys.exit(1)

@@ -1,7 +1,7 @@
 """Writes the benchmarks' data, the same bytes for the same scale: ``python make_data.py FOLDER [--scale 0.1]``.
 
-At scale 1: prompt sets of 1,000,000 x 0.45 kB, 100,000 x 1.9 kB and 10,000 x 30 kB, and prediction files of 1.2, 3.6
-and 37 kB a line, at least 1 GB each, with their prompts. It takes about half a minute and 5 GB.
+At scale 1: prompt sets of 1,000,000 x 0.45 kB, 100,000 x 1.9 kB, 10,000 x 30 kB and 200,000 x 2 kB, and prediction
+files of 1.2, 3.6 and 37 kB a line, at least 1 GB each, with their prompts. It takes about half a minute and 5 GB.
 """
 
 from __future__ import annotations
@@ -17,7 +17,12 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from macro.prediction_files import Sizes, write_prediction_file
 from macro.prompt_sets import write_prompt_set
 
-PROMPT_SETS = {"build-0.45kB": (1_000_000, 450), "build-1.9kB": (100_000, 1_900), "build-30kB": (10_000, 30_000)}
+PROMPT_SETS = {
+    "build-0.45kB": (1_000_000, 450),
+    "build-1.9kB": (100_000, 1_900),
+    "build-30kB": (10_000, 30_000),
+    "tables-2kB": (200_000, 2_000),
+}
 PREDICTION_FILES = {
     "join-1.2kB": (900_000, Sizes(190, 80)),
     "join-3.6kB": (300_000, Sizes(1_430, 1_270)),

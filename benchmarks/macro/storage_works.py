@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from macro.works import GEMINATE, OUT, SUBJECT, Command, Work, peer
+from macro.served import serve
+from macro.works import OUT, SUBJECT, Command, Work, peer
 
 BUCKET = "bench"
 _PART_BYTES = 64 * 1024 * 1024
@@ -16,8 +16,11 @@ _PART_BYTES = 64 * 1024 * 1024
 def iter_storage_works(facts: Iterable[dict], data: Path) -> Iterator[Work]:
     """The works; their server runs until the last of them is done."""
     files = [Path(fact["folder"]) / "predictions.jsonl" for fact in facts]
-    with _serve(data / "storage-server") as (url, bucket):
-        parts = bucket / "parts"
+    folder = data / "storage-server"
+    subprocess.run(["rm", "-rf", str(folder)], check=True)
+    parts = folder / "buckets" / BUCKET / "parts"
+    parts.mkdir(parents=True)
+    with serve(folder) as url:
         rows = sum(_cut(file, parts, f"predictions_{number}") for number, file in enumerate(files))
         inputs = tuple(sorted(parts.iterdir()))
         read_bytes = sum(path.stat().st_size for path in inputs)
@@ -41,7 +44,6 @@ def iter_storage_works(facts: Iterable[dict], data: Path) -> Iterator[Work]:
 
 def _cut(file: Path, folder: Path, stem: str) -> int:
     """How many lines the file has; they are copied to files of about 64 MiB, which are objects at once."""
-    folder.mkdir(exist_ok=True)
     rows = number = 0
     with file.open("rb") as source:
         while lines := source.readlines(_PART_BYTES):
@@ -49,19 +51,3 @@ def _cut(file: Path, folder: Path, stem: str) -> int:
             (folder / f"{stem}_{number:04d}.jsonl").write_bytes(b"".join(lines))
             number += 1
     return rows
-
-
-@contextmanager
-def _serve(folder: Path) -> Iterator[tuple[str, Path]]:
-    """The URL of an emulator, and the folder of its bucket; all it holds is gone afterwards."""
-    subprocess.run(["rm", "-rf", str(folder)], check=True)
-    (folder / "buckets" / BUCKET).mkdir(parents=True)
-    command = [GEMINATE, "emulate", "--dir", str(folder)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
-        try:
-            first = server.stderr.readline()
-            yield next(word for word in first.split() if word.startswith("http://")), folder / "buckets" / BUCKET
-        finally:
-            server.terminate()
-            server.communicate()
-            subprocess.run(["rm", "-rf", str(folder)], check=True)

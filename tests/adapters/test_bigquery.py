@@ -28,7 +28,7 @@ def open_tables(tmp_path, monkeypatch):
     opened = []
 
     def start(*faults):
-        options = EmulatorOptions(faults={"http": {"tables": list(faults)}}, new_dataset_location="us-central1")
+        options = EmulatorOptions(faults={"tables": {"any": list(faults)}}, new_dataset_location="us-central1")
         emulator = Emulator(tmp_path / "emulator", options)
         emulator.start()
         reach = {"credentials": AnonymousCredentials(), "client_options": {"api_endpoint": emulator.url}}

@@ -192,7 +192,7 @@ def test_refused_access_is_told_in_a_sentence(geminate, tmp_path):
 def options_with_faults(word):
     from geminate.emulator import EmulatorOptions
 
-    return EmulatorOptions(faults={"http": {"tables": [word]}})
+    return EmulatorOptions(faults={"tables": {"any": [word]}})
 
 
 def test_rows_that_are_not_ok_come_back_from_a_table_too(geminate, tmp_path):

@@ -1,4 +1,4 @@
-"""A run whose prompts, requests, predictions and rows are BigQuery tables, with a fault at every second call."""
+"""A run whose prompts, requests, predictions and rows are BigQuery tables, with each fault at each kind of call."""
 
 from contextlib import chdir, closing
 
@@ -59,7 +59,7 @@ def prepare(folder):
 def run_all(folder, faults):
     """The rows of the output table, and how many rows each request table has."""
     prepare(folder / "emulator")
-    options = EmulatorOptions(faults={"http": {"tables": faults}}, seed=1)
+    options = EmulatorOptions(faults={"tables": faults}, seed=1)
     with chdir(folder), Emulator(folder / "emulator", options) as emulator:
         where = gm.Where(endpoint=emulator.url, location="us-central1")
         with closing(open_tables(where)) as tables:
@@ -78,13 +78,20 @@ def run_all(folder, faults):
 
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory):
-    return run_all(tmp_path_factory.mktemp("quiet"), [])
+    return run_all(tmp_path_factory.mktemp("quiet"), {})
 
 
-@pytest.mark.parametrize("first", [0, 1])
-@pytest.mark.parametrize("fault", ["return-503", "return-503; commit", "reset-before", "reset-after"])
-def test_a_fault_at_every_second_call_gives_the_same_rows_once(tmp_path, expected, fault, first):
-    faults = ["stall-for-0s"] * first + [fault, "stall-for-0s"] * 60
-    rows = run_all(tmp_path, faults)
+FAULTS = ["return-503", "return-503; commit", "return-429", "reset-before", "reset-after", "return-broken-stream"]
+CASES = [(verb, fault) for verb in ("dataset", "table", "read", "insert", "upload", "job") for fault in FAULTS]
+
+
+@pytest.mark.parametrize("verb, fault", [*CASES, ("upload", "return-503-after-256K"), ("read", "stall-for-0.1s")])
+def test_a_fault_at_every_kind_of_call_gives_the_same_rows_once(tmp_path, expected, verb, fault):
+    rows = run_all(tmp_path, {verb: [fault, "stall-for-0s", "stall-for-0s"] * 30})
     assert rows.equals(expected)
     assert set(rows["gemini_outcome"].to_pylist()) == {"ok"}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_at_every_second_call_of_all_gives_them_too(tmp_path, expected, fault):
+    assert run_all(tmp_path, {"any": [fault, "stall-for-0s"] * 60}).equals(expected)

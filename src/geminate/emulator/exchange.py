@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -53,5 +53,27 @@ class HttpReply:
         return cls(code, body, {"Content-Type": "application/json; charset=UTF-8", **headers})
 
 
-Answer = Callable[[HttpRequest], HttpReply]
-"""What answers all requests below a path."""
+class Connection(Protocol):
+    """What is needed of the server's side of a connection: a ``BaseHTTPRequestHandler`` that can reset and wait."""
+
+    command: str
+    path: str
+    headers: Any
+    rfile: Any
+    wfile: Any
+    close_connection: bool
+
+    def send_response(self, code: int, message: str | None = None) -> None:
+        """Nothing; the status line is said."""
+
+    def send_header(self, keyword: str, value: str) -> None:
+        """Nothing; a header is said."""
+
+    def end_headers(self) -> None:
+        """Nothing; all headers are said."""
+
+    def reset(self) -> None:
+        """Nothing; the caller sees its connection reset."""
+
+    def wait(self, seconds: float) -> None:
+        """Nothing, after that long, or once the server stops."""

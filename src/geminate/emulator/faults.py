@@ -129,11 +129,13 @@ class JobFault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 _StorageVerb = Literal[
     "bucket", "insert", "upload", "query", "get", "read", "list", "patch", "delete", "compose", "any"
 ]
+_TableVerb = Literal["dataset", "table", "read", "stream", "insert", "upload", "job", "query", "any"]
 
 
 class _Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    http: dict[Literal["create", "get", "list", "cancel", "delete", "tables", "any"], list[str]] = {}
+    http: dict[Literal["create", "get", "list", "cancel", "delete", "any"], list[str]] = {}
     storage: dict[_StorageVerb, list[str]] = {}
+    tables: dict[_TableVerb, list[str]] = {}
     jobs: list[JobFault] = []
     rows: list[RowFault] = []
 
@@ -156,12 +158,10 @@ class Faults:
         except (OSError, yaml.YAMLError, msgspec.ValidationError) as error:
             raise UsageError(f"the fault script cannot be used: {error}", where=where) from error
         self._calls: dict[tuple[str, str], list[CallFault]] = {
-            (section, call): [fault for word in words for fault in _repeat(parse_call_fault(word))]
-            for section, calls in (("http", self._script.http), ("storage", self._script.storage))
-            for call, words in calls.items()
+            (section, call): [fault for word in words for fault in _repeat(_parse(word, section))]
+            for section in ("http", "storage", "tables")
+            for call, words in getattr(self._script, section).items()
         }
-        for fault in (fault for (section, _), faults in self._calls.items() if section == "http" for fault in faults):
-            _check_call_fault(fault)
         self._lock = threading.Lock()
 
     def call_fault(self, call: str, header: str | None) -> CallFault | None:
@@ -170,7 +170,7 @@ class Faults:
         Raises:
             UsageError: The header cannot be read.
         """
-        return _check_call_fault(parse_call_fault(header)) if header else self._next("http", call, is_final=True)
+        return _parse(header, "http") if header else self._next("http", call)
 
     def storage_fault(self, call: str, header: str | None, *, is_final: bool) -> CallFault | None:
         """The same for a call about objects; ``is_final`` says that it is not one of an upload that goes on.
@@ -180,7 +180,15 @@ class Faults:
         """
         return parse_call_fault(header) if header else self._next("storage", call, is_final=is_final)
 
-    def _next(self, section: str, call: str, *, is_final: bool) -> CallFault | None:
+    def table_fault(self, call: str, header: str | None) -> CallFault | None:
+        """The same for a call about tables.
+
+        Raises:
+            UsageError: The header cannot be read.
+        """
+        return _parse(header, "tables") if header else self._next("tables", call)
+
+    def _next(self, section: str, call: str, *, is_final: bool = True) -> CallFault | None:
         with self._lock:
             for waiting in (self._calls.get((section, call)), self._calls.get((section, "any"))):
                 if waiting and (is_final or not waiting[0].final_only):
@@ -219,9 +227,14 @@ def parse_job_fault(header: str) -> dict[str, Any]:
     return entry
 
 
-def _check_call_fault(fault: CallFault) -> CallFault:
-    if fault.is_of_streams:
+def _parse(word: str, section: str) -> CallFault:
+    """The fault, if it is one that calls of that section can meet."""
+    fault = parse_call_fault(word)
+    has_stream = fault.broken or fault.after_bytes is not None
+    if section == "http" and fault.is_of_streams:
         raise no_such_fault("a fault of streams, for a call without one")
+    if section == "tables" and (fault.corrupt or fault.final_only or (has_stream and fault.stall_s)):
+        raise no_such_fault("a fault of objects, for a call about tables")
     return fault
 
 

@@ -21,7 +21,7 @@ from geminate.emulator.lock import hold_folder
 from geminate.emulator.options import EmulatorOptions
 from geminate.emulator.server import STEP_PATH, EmulatorServer
 from geminate.emulator.storage import StorageServer
-from geminate.emulator.tables import PATHS, TableApi
+from geminate.emulator.tables import TableApi, TableServer
 from geminate.emulator.work import Shop
 from geminate.emulator.worker import Worker
 from geminate.errors import UsageError
@@ -110,12 +110,14 @@ class Emulator:
                     JobApi(shop, self._worker).answer,
                     self._faults,
                     about,
-                    dict.fromkeys(PATHS, tables.answer),
+                    [
+                        StorageServer(self.buckets, self._folder / "storage", self._faults),
+                        TableServer(tables, self._faults),
+                    ],
                 )
             except OSError as error:
                 what = f"port {self._options.port} cannot be had: {error.strerror}"
                 raise UsageError(what, remedy="name another with --port, or 0 for a free one") from error
-            self._server.storage = StorageServer(self.buckets, self._folder / "storage", self._faults)
             self._server.step = self.step
             self._server.start()
             held.callback(self._server.stop)

@@ -7,20 +7,19 @@ import socket
 import struct
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
 from geminate.emulator.api import Call, match_route
 from geminate.emulator.call_faults import CallFault
-from geminate.emulator.exchange import Answer, HttpReply, HttpRequest
+from geminate.emulator.exchange import Connection, HttpReply
 from geminate.emulator.faults import FAULT_HEADER, Faults, parse_job_fault
 from geminate.emulator.statuses import CALL_STATUSES, ApiError
-from geminate.emulator.storage import StorageServer
 from geminate.errors import UsageError
 
 SERVER_NAME = "geminate-emulator"
@@ -29,8 +28,6 @@ STEP_PATH = "/step"
 """Where a POST of ``{"seconds": N}`` moves the time on."""
 
 _MAX_BODY_BYTES = 16 * 1024 * 1024
-# Google's clients upload by 100 MiB at most.
-_MAX_MEDIA_BYTES = 128 * 1024 * 1024
 _POLL_S = 0.02
 _ABOUT = (
     "This is the Geminate emulator of Vertex AI batch prediction. No model answers here, nothing leaves this machine "
@@ -42,6 +39,18 @@ class _Step(msgspec.Struct, forbid_unknown_fields=True):
     seconds: float = 1.0
 
 
+class Part(Protocol):
+    """What answers the calls of one service."""
+
+    def takes(self, path: str) -> bool:
+        """Whether a path is the service's."""
+        ...
+
+    def serve(self, connection: Connection) -> None:
+        """Nothing; the call is answered."""
+        ...
+
+
 class EmulatorServer(ThreadingHTTPServer):
     """Serves calls on a thread for each connection, until it is stopped.
 
@@ -50,10 +59,9 @@ class EmulatorServer(ThreadingHTTPServer):
         answer: What answers a call, or raises ``ApiError``.
         faults: What goes wrong before or after that.
         about: More members for the document at ``/``.
-        mounts: What answers the calls of other services instead, by what their paths begin with.
+        parts: What answers the calls of other services instead.
 
     Attributes:
-        storage: What answers calls about buckets and objects, if anything does: their bodies are streamed.
         step: Moves the time on by so many seconds, and says how many jobs are unfinished then.
     """
 
@@ -66,15 +74,14 @@ class EmulatorServer(ThreadingHTTPServer):
         answer: Callable[[Call], dict[str, Any]],
         faults: Faults,
         about: dict[str, Any],
-        mounts: Mapping[str, Answer],
+        parts: Sequence[Part] = (),
     ) -> None:
         super().__init__((HOST, port), _Handler)
         self.answer = answer
         self.faults = faults
-        self.storage: StorageServer | None = None
+        self.parts = parts
         self.step: Callable[[float], int] = lambda _: 0
         self.about = {"emulator": "geminate", "about": _ABOUT, **about}
-        self._mounts = mounts
         self.stopping = threading.Event()
         self._connections: dict[threading.Thread, socket.socket] = {}
         self._thread = threading.Thread(target=self.serve_forever, args=(_POLL_S,), name=SERVER_NAME, daemon=True)
@@ -83,10 +90,6 @@ class EmulatorServer(ThreadingHTTPServer):
     def url(self) -> str:
         """The base URL, without a path."""
         return f"http://{HOST}:{self.server_port}"
-
-    def mounted(self, path: str) -> Answer | None:
-        """What answers calls of that path, None where they are those on jobs."""
-        return next((answer for prefix, answer in self._mounts.items() if path.startswith(prefix)), None)
 
     def start(self) -> None:
         """Nothing; calls are answered from now on."""
@@ -154,16 +157,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.stopping.wait(seconds)
 
     def _serve(self) -> None:
-        if self.server.storage and self.server.storage.takes(self.path):
-            self.server.storage.serve(self)
-            return
+        for part in self.server.parts:
+            if part.takes(self.path):
+                part.serve(self)
+                return
         try:
             target = urlsplit(self.path)
-            mounted = self.server.mounted(target.path)
-            body = self._read_body(_MAX_MEDIA_BYTES if mounted else _MAX_BODY_BYTES)
-            if mounted:
-                self._pass_on(mounted, body)
-                return
+            body = self._read_body(_MAX_BODY_BYTES)
             if self.command == "GET" and target.path == "/":
                 self._send(200, self.server.about)
                 return
@@ -177,22 +177,6 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(Call(name, path, query, body, self._job_fault(name)), fault)
         except ApiError as error:
             self._send(error.code, error.document())
-
-    def _pass_on(self, answer: Answer, body: bytes) -> None:
-        target = urlsplit(self.path)
-        query = dict(parse_qsl(target.query, keep_blank_values=True))
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        request = HttpRequest(self.command, target.path, query, headers, body, self.server.url)
-        fault = self._fault("tables")
-        reply = answer(request) if fault is None or fault.commit or fault.stalls_only else HttpReply()
-        if fault is not None:
-            self.wait(fault.stall_s)
-            if fault.reset:
-                self.reset()
-                return
-            if fault.code is not None:
-                reply = HttpReply.of_json(ApiError(fault.code, *CALL_STATUSES[fault.code]).document(), fault.code)
-        self._send_reply(reply)
 
     def _step(self, body: bytes) -> int:
         try:

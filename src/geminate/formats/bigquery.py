@@ -8,16 +8,16 @@ from pathlib import Path
 import pyarrow as pa
 
 from geminate.errors import PromptError, UsageError
-from geminate.formats.memory import spool_table
+from geminate.formats.memory import SpooledTable, spool_table
 from geminate.formats.sources import Outside, SourceIdentity, measure
 from geminate.ports import TableInfo, TableStore
 from geminate.wire.uris import BQ_QUERY_SCHEME
 
 
-def open_table(uri: str, outside: Outside) -> tuple[pa.Table, SourceIdentity]:
+def open_table(uri: str, outside: Outside) -> tuple[SpooledTable, SourceIdentity]:
     """The table's rows, and what tells that they have changed.
 
-    The rows are copied to a temporary file, a few at a time, and mapped from there. The identity is that of the table,
+    The rows are copied to a temporary file, a few at a time. The identity is that of the table,
     not of the copy, since BigQuery keeps rows in no order.
 
     Raises:
@@ -31,7 +31,7 @@ def open_table(uri: str, outside: Outside) -> tuple[pa.Table, SourceIdentity]:
     return _spool_rows(info, uri, outside), _identity(uri, info, info.version)
 
 
-def open_query(name: str, outside: Outside, max_bytes_billed: int) -> tuple[pa.Table, SourceIdentity]:
+def open_query(name: str, outside: Outside, max_bytes_billed: int) -> tuple[SpooledTable, SourceIdentity]:
     """The query's rows, and what tells that they have changed: its text, and how many rows and bytes it gives.
 
     Args:
@@ -60,7 +60,7 @@ def _tables(outside: Outside, where: str) -> TableStore:
     return outside.tables
 
 
-def _spool_rows(info: TableInfo, where: str, outside: Outside) -> pa.Table:
+def _spool_rows(info: TableInfo, where: str, outside: Outside) -> SpooledTable:
     record_batches = _tables(outside, where).read(info)
     first = next(record_batches, None)
     if first is None or not info.rows:

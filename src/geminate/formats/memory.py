@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -22,11 +24,11 @@ def is_table(source: object) -> bool:
     return any(hasattr(source, name) for name in ("__arrow_c_stream__", "sink_ipc", "with_format"))
 
 
-def open_table(source: Any, spool: Spool) -> pa.Table:
+def open_table(source: Any, spool: Spool) -> pa.Table | SpooledTable:
     """The object's rows as a table.
 
-    What can be read only once, or is computed when read, is first written to a temporary file, a few rows at a time,
-    and mapped from there; the others keep their memory. An unnamed index of a pandas frame is left out.
+    What can be read only once, or is computed when read, is first written to a temporary file, a few rows at a time;
+    the others keep their memory. An unnamed index of a pandas frame is left out.
 
     Raises:
         PromptError: The object does not hand out record batches.
@@ -63,16 +65,45 @@ def iter_row_blocks(rows: list[Mapping[str, Any]]) -> Iterator[RowBlock]:
         yield RowBlock(block, range(start + 1, start + 1 + len(block)))
 
 
-def spool_table(schema: pa.Schema, record_batches: Iterable[pa.RecordBatch], spool: Spool) -> pa.Table:
-    """The record batches as a table that is mapped from a temporary file."""
-    path = spool.path("stream.arrow")
+@dataclass(frozen=True, slots=True)
+class SpooledTable:
+    """Rows in a temporary file. It is read and not mapped, since mapped pages count as memory of the process.
+
+    Attributes:
+        path: An Arrow stream.
+        schema: Its columns.
+        nbytes: About how many bytes the rows take.
+    """
+
+    path: Path
+    schema: pa.Schema
+    nbytes: int
+
+    def iter_record_batches(self, names: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """The rows as they came, with all columns or some; memory is that of one record batch."""
+        with pa.OSFile(str(self.path)) as file, pa.ipc.open_stream(file) as reader:
+            for record_batch in reader:
+                yield record_batch if names is None else record_batch.select(names)
+
+
+def iter_table(table: pa.Table | SpooledTable, names: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """The rows with all columns or some, wherever they lie."""
+    if isinstance(table, SpooledTable):
+        return table.iter_record_batches(names)
+    return iter((table if names is None else table.select(names)).to_batches())
+
+
+def spool_table(schema: pa.Schema, record_batches: Iterable[pa.RecordBatch], spool: Spool) -> SpooledTable:
+    """The record batches in a temporary file, of which they take one at a time."""
+    path, nbytes = spool.path("stream.arrow"), 0
     with room_left(str(path.parent), "set TMPDIR to a larger folder"), pa.ipc.new_stream(str(path), schema) as writer:
         for record_batch in record_batches:
             writer.write_batch(record_batch)
-    return pa.ipc.open_stream(pa.memory_map(str(path))).read_all()
+            nbytes += record_batch.nbytes
+    return SpooledTable(path, schema, nbytes)
 
 
-def _spooled_dataset(dataset: Any, spool: Spool) -> pa.Table:
+def _spooled_dataset(dataset: Any, spool: Spool) -> SpooledTable:
     tables = iter(dataset.with_format("arrow").iter(STEP_ROWS))
     first = next(tables, None)
     if first is None:

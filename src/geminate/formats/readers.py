@@ -179,11 +179,11 @@ def _open_mappings(rows: list[Any], shape: Shape) -> Callable[[], Reader]:
     return finish
 
 
-def _table_reader(name: str, table: pa.Table) -> Reader:
+def _table_reader(name: str, table: pa.Table | memory.SpooledTable) -> Reader:
     schema = plain_schema(table.schema, name)
 
     def iter_parts(names: Sequence[str] | None = None) -> Iterator[Numbered]:
-        return iter_numbered((table if names is None else table.select(names)).to_batches())
+        return iter_numbered(memory.iter_table(table, names))
 
     identify = partial(_identify_rows, name, schema, iter_parts)
     return Reader(name, schema, iter_parts, identify, Columns(table.nbytes, iter_parts))

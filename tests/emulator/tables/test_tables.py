@@ -196,7 +196,7 @@ def test_tables_and_jobs_outlive_the_emulator(emulate, load, bq):
 
 
 def test_a_fault_meets_the_calls_on_tables(emulate, bq):
-    client = emulate(faults={"http": {"tables": ["return-503"]}})
+    client = emulate(faults={"tables": {"any": ["return-503"]}})
     other = bigquery.Client(
         "rehearsal", credentials=bq._credentials, client_options={"api_endpoint": client.emulator.url}
     )

@@ -36,6 +36,17 @@ By the error table of the BigQuery documentation, read 2026-11-22.
 """
 
 
+# An answer that breaks off is neither of requests' own errors of connections.
+_BROKEN = (
+    auth.TransportError,
+    requests.exceptions.ChunkedEncodingError,
+    requests.exceptions.ConnectionError,
+    requests.exceptions.ContentDecodingError,
+    requests.exceptions.JSONDecodeError,
+    requests.exceptions.Timeout,
+)
+
+
 @contextmanager
 def errors_about(uri: str) -> Iterator[None]:
     """A block of calls, whose failures become errors of ours about that URI."""
@@ -70,7 +81,7 @@ def refusal(uri: str, reason: str, code: int = 0, message: str = "") -> Geminate
 def _is_passing(error: Any) -> bool:
     if isinstance(error, api.GoogleAPICallError):
         return _details(error).get("reason") in PASSING or int(error.code or 0) in TRANSIENT_CODES
-    return isinstance(error, auth.TransportError | requests.exceptions.ConnectionError | requests.exceptions.Timeout)
+    return isinstance(error, _BROKEN)
 
 
 def _is_passing_code(code: int) -> bool:

@@ -13,6 +13,7 @@ from google.cloud import bigquery
 from geminate.adapters.bigquery import failures
 from geminate.adapters.bigquery.failures import PASSING, TIMEOUT_S, errors_about, refusal
 from geminate.adapters.bigquery.loads import LoadJob, await_job, find_job, make_load
+from geminate.adapters.bigquery.pages import is_flat, iter_pages
 from geminate.errors import InputError, TargetError, TransientError
 from geminate.ports import TableColumn, TableInfo
 from geminate.wire.uris import BQ_SCHEME, split_bq_uri
@@ -138,6 +139,9 @@ class BigQueryTables:
                     yield first
                 yield from batches
                 return
+        if is_flat(fields):
+            yield from iter_pages(self._client, table, fields)
+            return
         # Without a storage client given, rows come over REST alone; Google's client dials no other host then.
         yield from self._client.list_rows(table, selected_fields=fields, retry=failures.RETRY).to_arrow_iterable()
 

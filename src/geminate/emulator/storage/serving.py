@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
 
 from geminate.emulator.call_faults import CallFault
+from geminate.emulator.exchange import Connection
 from geminate.emulator.faults import FAULT_HEADER, Faults
 from geminate.emulator.storage.api import Call, Reply, StorageApi
 from geminate.emulator.storage.bodies import Body
@@ -45,32 +45,6 @@ _ROUTES: list[tuple[str, re.Pattern[str], str, _Answer]] = [
         ("DELETE", f"/upload/storage/v1{_B}/o", "upload", StorageApi.cancel_upload),
     ]
 ]
-
-
-class Connection(Protocol):
-    """What is needed of the server's side of a connection: a ``BaseHTTPRequestHandler`` that can reset and wait."""
-
-    command: str
-    path: str
-    headers: Any
-    rfile: Any
-    wfile: Any
-    close_connection: bool
-
-    def send_response(self, code: int, message: str | None = None) -> None:
-        """Nothing; the status line is said."""
-
-    def send_header(self, keyword: str, value: str) -> None:
-        """Nothing; a header is said."""
-
-    def end_headers(self) -> None:
-        """Nothing; all headers are said."""
-
-    def reset(self) -> None:
-        """Nothing; the caller sees its connection reset."""
-
-    def wait(self, seconds: float) -> None:
-        """Nothing, after that long, or once the server stops."""
 
 
 class StorageServer:

@@ -5,6 +5,7 @@ It is a reference of the rules that a pipeline's safety rests on, not a second B
 of type JSON holds canonical JSON. Of SQL it runs the reading of one table.
 """
 
-from geminate.emulator.tables.api import PATHS, TableApi
+from geminate.emulator.tables.api import TableApi
+from geminate.emulator.tables.serving import TableServer
 
-__all__ = ["PATHS", "TableApi"]
+__all__ = ["TableApi", "TableServer"]

@@ -21,9 +21,6 @@ from geminate.emulator.tables.schema import read_schema
 from geminate.emulator.tables.store import DEFAULT_LOCATION, Dataset, TableStore, now_ms
 from geminate.emulator.tables.uploads import Uploads
 
-PATHS = ("/bigquery/", "/upload/bigquery/", "/resumable/upload/bigquery/")
-"""What the paths of its calls begin with."""
-
 _NO_DUCKDB = "This emulator has no tables: DuckDB is not installed. Run pip install 'geminate[emulator]'."
 _PROJECT = r"/bigquery/v2/projects/(?P<project>[^/]+)"
 _DATASET = rf"{_PROJECT}/datasets/(?P<dataset>[^/]+)"

@@ -208,7 +208,11 @@ def _datetime(value: Any) -> str:
 
 def _numeric(value: Any) -> str:
     number = Decimal(str(value))
-    return format(number.normalize(), "f") if number.is_finite() else _no_value()
+    if not number.is_finite():
+        raise ValueError
+    # Not normalize(), which rounds to 28 digits.
+    text = format(number, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 _READERS: dict[str, Callable[[Any], str]] = {

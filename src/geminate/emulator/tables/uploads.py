@@ -7,7 +7,7 @@ import secrets
 import tempfile
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, Any
 from urllib.parse import urlencode
 
@@ -29,6 +29,8 @@ class _Session:
     file: IO[bytes]
     size: int = 0
     answer: dict[str, Any] | BigQueryError | None = None
+    # A client that lost patience asks how far it is while its bytes are still being worked on.
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 class Uploads:
@@ -63,7 +65,8 @@ class Uploads:
             session = self._sessions.get(request.query["upload_id"])
         if session is None:
             raise BigQueryError("notFound", "Not found: no such upload")
-        return self._go_on(request, session, take)
+        with session.lock:
+            return self._go_on(request, session, take)
 
     def _begin(self, request: HttpRequest) -> HttpReply:
         upload_id = secrets.token_urlsafe(24)

@@ -57,7 +57,7 @@ class RequestTables:
             TransientError: BigQuery did not answer; the same call goes on.
         """
         path = self.folder.prompts_path(attempt.shard)
-        with pa.ipc.open_stream(path) as reader:
+        with pa.OSFile(str(path)) as file, pa.ipc.open_stream(file) as reader:
             passed = pass_columns(reader.schema, self.manifest.key)
         columns = [*_OWN_COLUMNS, *(field.column for field in passed)]
         load_id = f"geminate-{attempt.attempt_id}"
@@ -77,7 +77,8 @@ class RequestTables:
     def _iter_members(self, path: Path, passed: list[TableField]) -> Iterator[tuple[str, bytes]]:
         """Each prompt's key as it travels, and the beginning of its row, ready for the members of its request line."""
         key = KeyColumn(self.manifest.key, generated=False)
-        with pa.ipc.open_stream(path) as reader:
+        # A path alone would be mapped, and mapped pages count as memory of the process.
+        with pa.OSFile(str(path)) as file, pa.ipc.open_stream(file) as reader:
             for record_batch in reader:
                 keys = encode_keys(key.texts(record_batch)).to_pylist()
                 if passed:
