@@ -176,9 +176,12 @@ class _Builder:
                 for violation in block.violations:
                     violations.write(msgspec.json.encode(violation) + b"\n")
                 self._notify(Progress("build", self.rows, None, "prompts"))
+            # The disk is still at work.
+            files.finish()
+            self._refuse_duplicates(folder, files.shards)
+            _ = self._prompts.identity
         if followers:
             self.followers, self.side_files = followers.count, [followers.record()]
-        self._refuse_duplicates(folder, files.shards)
         if self._guard and len(files.shards) > 1 and not self._options.for_table:
             refuse_unsound_shards(self._iter_lines(folder, files.shards, keep_lines=keep_lines))
         return files

@@ -24,6 +24,8 @@ from geminate.stages.shards import ShardCutter, shard_name
 
 # So much is handed to the disk at once, while more is made: at the end there is little left to wait for.
 _SYNC_BYTES = 128 * 1024 * 1024
+# What was just hashed is still near the processor when it is written.
+_PIECE_BYTES = 1024 * 1024
 
 
 class ShardFiles:
@@ -43,6 +45,7 @@ class ShardFiles:
         self._schema = schema.append(pa.field(REJECT_COLUMN, pa.string()))
         self._open: _Shard | None = None
         self._disk = _Disk()
+        self._beside = ThreadPoolExecutor(1, "geminate-prompts")
         self.shards: list[ShardRecord] = []
         self.files: list[FileRecord] = []
 
@@ -52,12 +55,10 @@ class ShardFiles:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None:
-            with self._disk:
-                self._finish()
-        else:
-            self._disk.stop()
-            if self._open is not None:
+        with self._beside, self._disk:
+            if kind is None:
+                self.finish()
+            elif self._open is not None:
                 self._open.abandon()
 
     def write(self, cutter: ShardCutter, prompts: pa.RecordBatch, lines: pa.Array) -> None:
@@ -65,7 +66,7 @@ class ShardFiles:
         sizes = pc.fill_null(pc.binary_length(lines), 0).to_numpy(zero_copy_only=False)
         for piece in cutter.iter_slices(sizes):
             if self._open is None or self._open.number != piece.shard:
-                self._finish()
+                self.finish()
                 self._open = self._begin(piece.shard)
             length = piece.stop - piece.start
             self._open.write(prompts.slice(piece.start, length), lines.slice(piece.start, length))
@@ -73,9 +74,11 @@ class ShardFiles:
     def _begin(self, number: int) -> _Shard:
         name = shard_name(number)
         requests = _Hashed(self._folder.requests_path(name), self._disk if self._keep_lines else None)
-        return _Shard(number, requests, _Hashed(self._folder.prompts_path(name), self._disk), self._schema)
+        prompts = _Hashed(self._folder.prompts_path(name), self._disk)
+        return _Shard(number, requests, prompts, pa.ipc.new_stream(prompts, self._schema), self._beside)
 
-    def _finish(self) -> None:
+    def finish(self) -> None:
+        """Nothing; what was written is whole, and on its way to the disk."""
         if self._open is not None:
             shard, files = self._open.finish()
             self.shards.append(shard)
@@ -86,17 +89,24 @@ class ShardFiles:
 class _Shard:
     """One open shard."""
 
-    def __init__(self, number: int, requests: _Hashed, prompts: _Hashed, schema: pa.Schema) -> None:
+    def __init__(
+        self, number: int, requests: _Hashed, prompts: _Hashed, writer: Any, beside: ThreadPoolExecutor
+    ) -> None:
         self.number = number
         self._requests = requests
         self._prompts = prompts
-        self._writer = pa.ipc.new_stream(prompts, schema)
+        self._writer = writer
+        self._beside = beside
         self._rows = 0
         self._prompt_count = 0
 
     def write(self, prompts: pa.RecordBatch, lines: pa.Array) -> None:
-        self._writer.write_batch(prompts)
-        self._requests.write(join_lines(lines))
+        # Hashing and writing are half of a build's work, and need no interpreter: one file beside the other.
+        written = self._beside.submit(self._writer.write_batch, prompts)
+        try:
+            self._requests.write(join_lines(lines))
+        finally:
+            written.result()
         self._prompt_count += len(lines)
         self._rows += len(lines) - lines.null_count
 
@@ -164,17 +174,20 @@ class _Hashed:
 
     def write(self, data: Any) -> int:
         view = memoryview(data).cast("B")
-        self._sha256.update(view)
-        # It takes no memoryview.
-        self.crc32c = google_crc32c.extend(self.crc32c, np.asarray(view))
+        for start in range(0, len(view), _PIECE_BYTES):
+            self._write_piece(view[start : start + _PIECE_BYTES])
         self.size_bytes += len(view)
-        if self._file and self._disk:
-            while len(view):
-                view = view[self._file.write(view) :]
-            if self.size_bytes - self._synced_bytes >= _SYNC_BYTES:
-                self._synced_bytes = self.size_bytes
-                self._disk.sync(self._file, is_last=False)
+        if self._file and self._disk and self.size_bytes - self._synced_bytes >= _SYNC_BYTES:
+            self._synced_bytes = self.size_bytes
+            self._disk.sync(self._file, is_last=False)
         return 0
+
+    def _write_piece(self, piece: memoryview) -> None:
+        self._sha256.update(piece)
+        # It takes no memoryview.
+        self.crc32c = google_crc32c.extend(self.crc32c, np.asarray(piece))
+        while self._file and len(piece):
+            piece = piece[self._file.write(piece) :]
 
     def flush(self) -> None:
         return
