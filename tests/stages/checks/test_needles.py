@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-PLACES = [(20_000, 12_345), (300, 1), (300, 2), (300, 300)]
-"""How many lines there are, and which of them is the bad one."""
+SMALL = [(300, 1), (300, 2), (300, 300)]
+LARGE = {"import.": (100_000, 67_890), "json.syntax": (100_000, 67_890), "": (20_000, 12_345)}
+"""How many lines there are, and which of them is the bad one; in large files by what the rule begins with."""
 
 GOOD = {"contents": [{"role": "user", "parts": [{"text": "How long is the river?"}]}], "generationConfig": {"seed": 1}}
 
@@ -51,15 +52,20 @@ NEEDLES = {
 
 @pytest.fixture(scope="module")
 def haystack() -> list[bytes]:
-    return [json.dumps(good_line(number)).encode() for number in range(1, 20_000)]
+    return [json.dumps(good_line(number)).encode() for number in range(1, 100_000)]
+
+
+def cases():
+    for rule in NEEDLES:
+        large = next(place for prefix, place in LARGE.items() if rule.startswith(prefix))
+        yield from ((rule, *place) for place in [large, *SMALL])
 
 
 def test_the_haystack_is_clean(check_lines, haystack):
     assert check_lines(haystack) == []
 
 
-@pytest.mark.parametrize("rule", NEEDLES)
-@pytest.mark.parametrize("count, number", PLACES)
+@pytest.mark.parametrize("rule, count, number", list(cases()))
 def test_one_bad_line_is_found(check_lines, haystack, rule, count, number):
     needle = NEEDLES[rule]
     needle = needle if isinstance(needle, bytes) else json.dumps(needle).encode()
