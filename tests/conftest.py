@@ -51,6 +51,20 @@ def media_bytes() -> dict[str, bytes]:
     return made | {"wav": file.getvalue()}
 
 
+@pytest.fixture(scope="session")
+def media_types() -> dict[str, str]:
+    """What each of ``media_bytes`` that Gemini takes is, by its suffix."""
+    return {
+        "png": "image/png",
+        "jpg": "image/jpeg",
+        "webp": "image/webp",
+        "pdf": "application/pdf",
+        "wav": "audio/wav",
+        "mp4": "video/mp4",
+        "txt": "text/plain",
+    }
+
+
 def _serve(command: list[str], url: str, log_path: Path) -> Iterator[str]:
     """The URL of a Cloud Storage server while it runs; it has one bucket called ``bucket``."""
     with log_path.open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as server:

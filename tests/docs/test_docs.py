@@ -2,6 +2,7 @@
 
 import re
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 
 import click
@@ -21,6 +22,7 @@ PAGES = sorted(
     key=str,
 )
 IDS = [str(page.relative_to(ROOT)) for page in PAGES]
+_FILE = re.compile(r"[\w.-]+\.(csv|tsv|jsonl|json|yaml|py)")
 _FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -146,3 +148,18 @@ def test_every_page_is_in_the_navigation():
     nav = (ROOT / "mkdocs.yml").read_text("utf-8").partition("\nnav:\n")[2]
     pages = {page.relative_to(ROOT / "docs").as_posix() for page in (ROOT / "docs").rglob("*.md")}
     assert set(re.findall(r"([\w/-]+\.md)$", nav, re.MULTILINE)) == pages
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs" / "how-to").glob("*.md")), ids=lambda page: page.stem)
+def test_files_that_commands_read_are_named_before_them(page):
+    text = page.read_text("utf-8")
+    made, unnamed = set(), []
+    for block in re.finditer(r"^```console\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        for command in re.findall(r"^\$ (.*(?:\\\n.*)*)", block[1], re.MULTILINE):
+            words = command.replace("\\\n", " ").split()
+            for before, word in pairwise(["", *words]):
+                if before in {"-o", "--out", "--fix", ">"}:
+                    made.add(word)
+                elif _FILE.fullmatch(word) and word not in made and word not in text[: block.start()]:
+                    unnamed.append(word)
+    assert unnamed == []

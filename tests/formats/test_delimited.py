@@ -80,6 +80,27 @@ def test_a_cell_of_many_mebibytes_is_one_cell(put, rows):
     assert rows(path) == [{"a": "1", "b": cell.replace('""', '"')}, {"a": "2", "b": "y"}]
 
 
+@pytest.mark.parametrize(
+    "name, text, remedy",
+    [
+        ("p.csv", "key;word\n1;a\n", "separate its cells by commas, or rename the column if it is one"),
+        ("p.csv", "key\tword\n1\ta\n", "read it as TSV (--input-format tsv), or rename the column if it is one"),
+        ("p.tsv", "key,word\n1,a\n", "read it as CSV (--input-format csv), or rename the column if it is one"),
+        ("p.tsv", "key;word\n1;a\n", "separate its cells by commas, or rename the column if it is one"),
+    ],
+)
+def test_a_header_in_one_piece_that_another_delimiter_would_cut_is_refused(put, rows, name, text, remedy):
+    path = put(name, text)
+    with pytest.raises(PromptError, match="its header line is one column, 'key") as caught:
+        rows(path)
+    assert caught.value.remedy == remedy
+
+
+def test_other_delimiters_may_stand_in_the_names_of_several_columns_and_in_given_ones(put, rows):
+    assert rows(put("p.csv", "a;b,c\n1,2\n")) == [{"a;b": "1", "c": "2"}]
+    assert rows(put("q.csv", "1;2\n"), options=PromptOptions(columns=("a;b",))) == [{"a;b": "1;2"}]
+
+
 def test_columns_are_only_for_files_that_can_lack_a_header(put):
     with pytest.raises(UsageError, match="CSV and TSV"):
         open_prompts(put("p.jsonl", '{"a":1}\n'), options=PromptOptions(columns=("x",)))

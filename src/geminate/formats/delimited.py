@@ -21,10 +21,17 @@ from geminate.formats.compression import BOM, PIECE_BYTES, UTF16_BOMS, open_plai
 from geminate.formats.quotes import find_fault, iter_whole_rows, pair_up
 from geminate.formats.readable import readable
 from geminate.formats.sources import Source
+from geminate.wire.violations import brief
 
 DELIMITERS = {"csv": ",", "tsv": "\t"}
 """What stands between the cells of each format."""
 
+# What stands between cells where the file is not what its name says, and what to do then.
+_OTHER_DELIMITERS = {
+    ";": "separate its cells by commas",
+    "\t": "read it as TSV (--input-format tsv)",
+    ",": "read it as CSV (--input-format csv)",
+}
 _HEADER_REMEDY = "give it a header line, or name its columns"
 _ARROW_COUNTS = re.compile(r"Expected (\d+) columns, got (\d+)")
 _ARROW_ROW = re.compile(r"Row #(\d+): (.*)", re.DOTALL)
@@ -51,7 +58,8 @@ def open_delimited(source: Source, columns: tuple[str, ...] | None) -> Delimited
     """The file, its quotes checked and its columns named: as given, else as in its header line.
 
     Raises:
-        PromptError: The file is empty, a column has no name or one that another has, or a quote is never closed.
+        PromptError: The file is empty, a column has no name or one that another has, a quote is never closed, or its
+            cells are separated by something else.
     """
     paired, head = _check_quotes(source)
     names = columns or _header(source, head)
@@ -117,10 +125,19 @@ def _header(source: Source, head: bytes) -> tuple[str, ...]:
         names = tuple(next((row for row in rows if row), ()))
     except csv.Error as error:
         raise PromptError(f"no header line ({error})", where=source.name, remedy=_HEADER_REMEDY) from error
+    if len(names) == 1:
+        _refuse_other_delimiter(source, names[0])
     if not any(name.strip() for name in names):
         reason = "its header line has no names" if names else "is empty"
         raise PromptError(reason, where=source.name, remedy=_HEADER_REMEDY)
     return names
+
+
+def _refuse_other_delimiter(source: Source, name: str) -> None:
+    for sign, remedy in _OTHER_DELIMITERS.items():
+        if sign in name and sign != DELIMITERS[source.format]:
+            reason = f"its header line is one column, {brief(name)}"
+            raise PromptError(reason, where=source.name, remedy=f"{remedy}, or rename the column if it is one")
 
 
 def _check_quotes(source: Source) -> tuple[bool, bytes]:

@@ -71,7 +71,7 @@ def join(
         prompts: A path or URI or several, request lines among them, anything that hands out Arrow data, or mappings.
         predictions: Files, folders or ``gs://`` prefixes of prediction lines, in either dialect, or ``bq://`` tables.
         spec: The spec that made the requests. With it predictions without a key find their prompt, and answers are
-            held against the answer schema.
+            held against the answer schema. Media are read again only where the predictions have no key.
         **settings: The fields of ``JoinSettings``.
 
     Raises:
@@ -114,6 +114,8 @@ def open_join(
     left = _open_left(prompts, spec, settings, stores)
     files = find_predictions(predictions, stores.objects, stores.tables)
     key_name, files = _find_key(files, left.key_names, settings)
+    if key_name is not None and left.by_key is not None:
+        left = left.by_key()
     fingerprints = _wanted_fingerprints(left, key_name, settings)
     reading = ReadOptions(
         key_name=key_name,

@@ -17,7 +17,7 @@ from PIL import Image
 import geminate as gm
 from geminate.adapters.folder import FolderStore
 from geminate.connect import Where
-from geminate.errors import InputError, UsageError
+from geminate.errors import InputError, SpecError, UsageError
 from geminate.formats.prompts import open_prompts
 from geminate.pipeline.build import BuildOptions, build_run
 from geminate.pipeline.building import media_cells, prompt_media
@@ -64,21 +64,10 @@ def objects(tmp_path):
     return {path.name: path.read_bytes() for path in (tmp_path / "buckets").rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize(
-    "suffix, mime_type",
-    [
-        ("png", "image/png"),
-        ("jpg", "image/jpeg"),
-        ("webp", "image/webp"),
-        ("pdf", "application/pdf"),
-        ("wav", "audio/wav"),
-        ("mp4", "video/mp4"),
-        ("txt", "text/plain"),
-    ],
-)
-def test_paths_and_bytes_go_inline_to_the_byte(folder, media_bytes, suffix, mime_type):
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "pdf", "wav", "mp4", "txt"])
+def test_paths_and_bytes_go_inline_to_the_byte(folder, media_bytes, media_types, suffix):
     data, path = media_bytes[suffix], str(folder / f"a.{suffix}")
-    expected = [[inline(mime_type, data)]]
+    expected = [[inline(media_types[suffix], data)]]
     assert parts_of([{"photo": path}]) == (expected, [])
     assert parts_of([{"photo": {"bytes": data, "path": f"x.{suffix}"}}]) == (expected, [])
     assert parts_of([{"photo": {"bytes": None, "path": path}}, {"photo": {"bytes": b"", "path": None}}])[0] == expected
@@ -238,6 +227,39 @@ def test_a_piece_of_a_video_is_said_beside_it():
     metadata = {"startOffset": "1s", "endOffset": "7.5s", "fps": 0.5}
     assert parts == [[{**stored("video/mp4", "gs://bucket/a.mp4"), "videoMetadata": metadata}]]
     assert [rule for _, rule, _ in violations] == ["schema.duration"]
+
+
+FIXED = [stored("image/png", f"gs://bucket/{number}.png") for number in range(4)]
+
+
+def test_media_of_the_spec_itself_count_beside_those_of_the_prompts():
+    mixed = spec(*FIXED[:2], PART, model="gemini-2.5-flash-image")
+    prompts = pa.table({"photo": [["gs://bucket/a.png"], ["gs://bucket/a.png", "gs://bucket/b.png"]]})
+    assert parts_of(prompts, mixed)[1] == [(2, "limit.images", "4 images, where the model takes 3 at most")]
+    written = {"fileData": {"fileUri": "{{ photo | uri }}", "mimeType": "image/png"}}
+    assert (
+        parts_of([{"photo": "gs://bucket/a.png"}], spec(*FIXED[:2], written, model="gemini-2.5-flash-image"))[1] == []
+    )
+
+
+def test_a_spec_with_more_images_than_the_model_takes_stops_the_build():
+    with pytest.raises(SpecError, match="4 images, where the model takes 3 at most") as caught:
+        parts_of([{"a": "b"}], spec(*FIXED, model="gemini-2.5-flash-image"))
+    assert caught.value.where == "spec: $.request.contents"
+
+
+def test_media_are_not_read_again_for_predictions_that_have_a_key(folder, tmp_path, media_bytes):
+    prompts = [{"key": "p1", "photo": str(folder / "a.png")}]
+    (line,) = gm.build(prompts, spec())
+    response = {"candidates": [{"content": {"parts": [{"text": "A cat."}]}, "finishReason": "STOP"}]}
+    prediction = {**json.loads(line), "status": "", "response": response}
+    (folder / "a.png").write_bytes(media_bytes["jpg"])
+    for members, outcome in ((prediction, "ok"), ({**prediction, "key": None}, "missing")):
+        kept = {name: value for name, value in members.items() if value is not None}
+        (tmp_path / "p.jsonl").write_text(json.dumps(kept))
+        rows = gm.join(prompts, tmp_path / "p.jsonl", spec())
+        assert pa.table(rows)["gemini_outcome"].to_pylist() == [outcome]
+        assert rows.report.suspects == 0
 
 
 @pytest.mark.parametrize(

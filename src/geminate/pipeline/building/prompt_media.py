@@ -13,14 +13,20 @@ import pyarrow as pa
 
 from geminate.adapters.system import SystemClock
 from geminate.connect import Where, open_store
-from geminate.errors import UsageError
+from geminate.errors import SpecError, UsageError
 from geminate.formats.images import require_pillow
 from geminate.pipeline.building.media_cells import Treatment, is_remote, settle_medium, size_of
 from geminate.pipeline.building.uploads import UploadedObject, Uploader
 from geminate.pipeline.run_folder.folder import MediaRecord
 from geminate.stages.requests import RequestEncoder
 from geminate.stages.requests.media import NO_MEDIA, MediaCell, MediaColumns, MediaSlot, iter_media_cells
-from geminate.stages.requests.media_columns import MAX_INLINE_BYTES, MediaColumnsBuilder, Settled
+from geminate.stages.requests.media_columns import (
+    MAX_INLINE_BYTES,
+    MediaColumnsBuilder,
+    Settled,
+    count_fixed_media,
+    find_excess,
+)
 from geminate.stages.specs import Spec
 from geminate.wire.limits import limits_of
 from geminate.wire.media_types import MEDIA_DATE
@@ -74,6 +80,7 @@ class PromptMedia:
 
     Raises:
         InputError: The upload's URI is none.
+        SpecError: The spec itself holds more media than the model takes.
         UsageError: Images should be scaled, and Pillow is not there; or media uploaded, and the spec asks for none.
     """
 
@@ -90,6 +97,9 @@ class PromptMedia:
             raise UsageError("the spec has no media to upload", where=upload.uri, remedy=remedy)
         self._slots = encoder.media
         self._limits = limits_of(spec.model)
+        self._fixed = count_fixed_media(spec.request)
+        for violation in find_excess(self._fixed, self._limits, "$.request.contents"):
+            raise SpecError(f"{violation.message} ({violation.rule})", where=spec.place(violation.path))
         self._locate = locate
         self._upload = upload
         self._uploader: Uploader | None = None
@@ -169,7 +179,7 @@ class PromptMedia:
     def _iter_steps(
         self, record_batch: pa.RecordBatch, first_row: int, threads: ThreadPoolExecutor
     ) -> Iterator[tuple[pa.RecordBatch, MediaColumns]]:
-        start, size, rows = 0, 0, MediaColumnsBuilder(self._slots, self._limits)
+        start, size, rows = 0, 0, MediaColumnsBuilder(self._slots, self._limits, self._fixed)
         for position, row in enumerate(self._iter_rows(record_batch, first_row, threads)):
             row_bytes = rows.add(row)
             if row_bytes:
@@ -177,7 +187,7 @@ class PromptMedia:
             size += row_bytes
             if size >= _STEP_BYTES:
                 yield record_batch.slice(start, position + 1 - start), rows.finish()
-                start, size, rows = position + 1, 0, MediaColumnsBuilder(self._slots, self._limits)
+                start, size, rows = position + 1, 0, MediaColumnsBuilder(self._slots, self._limits, self._fixed)
         if start < record_batch.num_rows:
             yield record_batch.slice(start), rows.finish()
 

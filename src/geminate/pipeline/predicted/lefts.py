@@ -51,6 +51,7 @@ class Left:
         has_fingerprints: Whether its requests can be known, so that predictions without a key can be joined.
         iter_batches: Reads it in order.
         reread: Reads its columns once more, where that is cheap; ``iter_batches`` then brings the key alone.
+        by_key: The same without its requests, where to know these means to read all media again.
     """
 
     schema: pa.Schema
@@ -58,6 +59,7 @@ class Left:
     has_fingerprints: bool
     iter_batches: Callable[[], Iterator[LeftBatch]]
     reread: Reread | None = None
+    by_key: Callable[[], Left] | None = None
 
 
 def open_prompt_side(prompts: Prompts, key_name: str | None, spec: Spec | None) -> Left:
@@ -88,7 +90,9 @@ def open_prompt_side(prompts: Prompts, key_name: str | None, spec: Spec | None) 
             yield LeftBatch(columns, keys, prints)
             row += record_batch.num_rows
 
-    return Left(schema, names, encoder is not None, iter_batches)
+    has_media = encoder is not None and bool(encoder.media)
+    by_key = partial(open_prompt_side, prompts, key_name, None) if has_media else None
+    return Left(schema, names, encoder is not None, iter_batches, by_key=by_key)
 
 
 def _iter_keys(prompts: Prompts, key: KeyColumn) -> Iterator[LeftBatch]:

@@ -82,7 +82,7 @@ def _check_roles(findings: Findings, contents: list[Any], path: Path) -> None:
 def _check_function_order(findings: Findings, contents: list[Any], path: Path) -> None:
     called: set[Any] = set()
     for index, content in enumerate(contents):
-        for part, at in _iter_parts(content, (path, index)):
+        for part, at in iter_parts(content, (path, index)):
             call = part.get("functionCall", part.get("function_call"))
             response = part.get("functionResponse", part.get("function_response"))
             if isinstance(call, dict):
@@ -96,8 +96,8 @@ def _check_function_order(findings: Findings, contents: list[Any], path: Path) -
 def _count_media(findings: Findings, contents: list[Any], path: Path) -> None:
     counts = {"image/": 0, "video/": 0}
     for content in contents:
-        for part, _ in _iter_parts(content, None):
-            kind = _mime_type(part)[:6]
+        for part, _ in iter_parts(content, None):
+            kind = mime_type_of(part)[:6]
             if kind in counts:
                 counts[kind] += 1
     for kind, rule, most in (
@@ -108,7 +108,8 @@ def _count_media(findings: Findings, contents: list[Any], path: Path) -> None:
             findings.add(rule, path, f"{counts[kind]} files of type {kind}…, where a request takes {most} at most")
 
 
-def _iter_parts(content: Any, path: Path) -> Iterator[tuple[dict[str, Any], Path]]:
+def iter_parts(content: Any, path: Path) -> Iterator[tuple[dict[str, Any], Path]]:
+    """The parts of a content that are objects, each with its place."""
     parts = content.get("parts") if isinstance(content, dict) else None
     if isinstance(parts, dict):
         yield parts, (path, "parts")
@@ -118,7 +119,8 @@ def _iter_parts(content: Any, path: Path) -> Iterator[tuple[dict[str, Any], Path
                 yield part, ((path, "parts"), index)
 
 
-def _mime_type(part: dict[str, Any]) -> str:
+def mime_type_of(part: dict[str, Any]) -> str:
+    """The MIME type of a part's data, in lower case; empty where it names none."""
     for name in ("inlineData", "inline_data", "fileData", "file_data"):
         data = part.get(name)
         if isinstance(data, dict):

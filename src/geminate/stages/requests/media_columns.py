@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import pyarrow as pa
 
+from geminate.stages.checks.meanings import iter_parts, mime_type_of
 from geminate.stages.requests.media import MediaColumns, MediaSlot, Medium, media_column
 from geminate.stages.requests.values import TEXT
+from geminate.stages.specs import Slot, parse_text
 from geminate.wire.limits import Limits
 from geminate.wire.lines import DEFAULT_MAX_LINE_BYTES
 from geminate.wire.media_types import MEDIA_KINDS
@@ -23,17 +25,38 @@ MAX_INLINE_BYTES: Final = DEFAULT_MAX_LINE_BYTES * 15 // 16
 Settled = Medium | Violation
 
 
+def count_fixed_media(request: Any) -> Counter[str]:
+    """How many media of each kind stand in a spec's request itself, beside what its media slots bring."""
+    contents = request.get("contents") if isinstance(request, dict) else None
+    parts = [
+        part for content in (contents if isinstance(contents, list) else ()) for part, _ in iter_parts(content, None)
+    ]
+    return Counter(MEDIA_KINDS.get(mime_type_of(part), "") for part in parts if not _has_slot(part))
+
+
+def find_excess(kinds: Counter[str], limits: Limits, path: str) -> Iterator[Violation]:
+    """What is wrong with so many media of each kind in one request."""
+    for kind, rule, most in (
+        ("image", "limit.images", limits.max_images_per_prompt),
+        ("video", "limit.videos", limits.max_videos_per_prompt),
+    ):
+        if kinds[kind] > most:
+            yield Violation(rule, f"{kinds[kind]:,} {kind}s, where the model takes {most:,} at most", path)
+
+
 class MediaColumnsBuilder:
     """Takes the media of consecutive rows, and makes columns of them.
 
     Args:
         slots: Where media go.
         limits: The limits of the model.
+        fixed: The media of each kind that every request has beside them.
     """
 
-    def __init__(self, slots: tuple[MediaSlot, ...], limits: Limits) -> None:
+    def __init__(self, slots: tuple[MediaSlot, ...], limits: Limits, fixed: Counter[str]) -> None:
         self._slots = slots
         self._limits = limits
+        self._fixed = fixed
         self._rows = 0
         self._faults: list[tuple[int, Violation]] = []
         self._texts: dict[str, list[bytes | None]] = {
@@ -63,7 +86,7 @@ class MediaColumnsBuilder:
         return MediaColumns(columns, self._faults)
 
     def _find_faults(self, row: list[list[Settled] | None]) -> Iterator[Violation]:
-        kinds: Counter[str] = Counter()
+        kinds = self._fixed.copy()
         inline_bytes = 0
         for slot, media in zip(self._slots, row, strict=True):
             for fault in _faults_of(slot, media):
@@ -73,15 +96,17 @@ class MediaColumnsBuilder:
                     kinds[MEDIA_KINDS.get(medium.mime_type, "")] += slot.count
                     inline_bytes += len(medium.base64) * slot.count
         path = self._slots[0].path
-        for kind, rule, most in (
-            ("image", "limit.images", self._limits.max_images_per_prompt),
-            ("video", "limit.videos", self._limits.max_videos_per_prompt),
-        ):
-            if kinds[kind] > most:
-                yield Violation(rule, f"{kinds[kind]:,} {kind}s, where the model takes {most:,} at most", path)
+        yield from find_excess(kinds, self._limits, path)
         if inline_bytes > MAX_INLINE_BYTES:
             what = f"{inline_bytes:,} bytes of base64 are too many for a request line; upload the media"
             yield Violation("limit.line_bytes", what, path)
+
+
+def _has_slot(part: dict[str, Any]) -> bool:
+    texts = [
+        text for data in part.values() if isinstance(data, dict) for text in data.values() if isinstance(text, str)
+    ]
+    return any(isinstance(piece, Slot) and piece.medium for text in texts for piece in parse_text(text, ""))
 
 
 def _faults_of(slot: MediaSlot, media: list[Settled] | None) -> Iterator[Violation]:
