@@ -120,6 +120,27 @@ def test_a_cancelled_job_keeps_the_rows_that_were_done(emulate):
     assert len(client.predictions(job)) == 10
 
 
+def test_a_job_over_a_cut_jobs_output_does_what_that_one_did_not(emulate):
+    asked, failing = [], {"status": "UNAVAILABLE", "keys": "r-00?"}
+    faults = {"jobs": [{"times": 1, "end": "FAILED", "after": 0.5, "lists_unfinished": True, "rows": [failing]}]}
+    client = emulate(faults=faults, answerer=lambda _, siblings: asked.append(siblings["key"]) or "done")
+    first = client.run(ROWS)
+    cut = {line["key"]: line for line in client.predictions(first)}
+    assert sorted(cut) == KEYS
+    assert first["completionStats"]["incompleteCount"] == "20"
+    assert any(line["status"] for line in cut.values())
+    answered = [key for key, line in cut.items() if line["response"]]
+    assert sorted(asked) == sorted(answered)
+    asked.clear()
+    (source,) = client.files(first)
+    directory = first["outputInfo"]["gcsOutputDirectory"].removeprefix(f"gs://{BUCKET}/")
+    resumed = client.wait(client.create(inputConfig=job_body(f"{directory}/{source}")["inputConfig"]))
+    whole = {line["key"]: line for line in client.predictions(resumed)}
+    assert sorted(asked) == sorted(set(KEYS) - set(answered))
+    assert [whole[key] for key in answered] == [cut[key] for key in answered]
+    assert all(line["response"] and not line["status"] for line in whole.values())
+
+
 def test_a_job_that_waits_too_long_expires(emulate):
     client = emulate(manual=True, pending_s=1e9)
     name = client.create(ROWS)

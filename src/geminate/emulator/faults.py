@@ -88,6 +88,7 @@ class JobFault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         partial_failures: What it reports beside.
         incremental: Whether finished rows show up in objects of their own while it runs.
         final_files: Whether there is a final file.
+        lists_unfinished: Whether rows that it did not come to stand in its output, too, without an answer.
         output_files: How many files the output is cut into.
         missing: The share of rows left out.
         doubled: The share of rows written twice.
@@ -110,6 +111,7 @@ class JobFault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     partial_failures: list[Status] = []
     incremental: bool = False
     final_files: bool = True
+    lists_unfinished: bool = False
     output_files: Annotated[int, msgspec.Meta(ge=1, le=9999)] = 1
     missing: Rate = 0
     doubled: Rate = 0

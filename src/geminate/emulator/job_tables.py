@@ -82,7 +82,8 @@ class JobTables:
         """
         with self._client(place) as client, path.open("wb") as file:
             table = client.get_table(".".join(place.parts), retry=_patience())
-            columns |= {field.name: _checked_kind(field, place.uri) for field in table.schema}
+            former = {field.name.lower() for field in table.schema} >= _RESERVED
+            columns |= {field.name: _checked_kind(field, place.uri, former=former) for field in table.schema}
             if columns.get("request") not in {"JSON", "STRING"}:
                 raise TableError(f"The table {place.uri} needs a column request of type JSON or STRING.")
             for count, row in enumerate(client.list_rows(table, retry=_patience()), 1):
@@ -209,8 +210,9 @@ def _patience() -> Any:
     return Retry(initial=0.05, maximum=1.0, timeout=_PATIENCE_S)
 
 
-def _checked_kind(field: Any, uri: str) -> str:
-    if field.name.lower() in _RESERVED:
+def _checked_kind(field: Any, uri: str, *, former: bool) -> str:
+    """The type of a column; the output of a former job has the columns that only the service writes."""
+    if field.name.lower() in _RESERVED and not former:
         raise TableError(f"The table {uri} has a column {field.name}, a name that is reserved for the output.")
     if field.mode == "REPEATED" or field.field_type in _REFUSED:
         kind = "ARRAY" if field.mode == "REPEATED" else field.field_type

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from hashlib import blake2b
@@ -14,7 +14,7 @@ from geminate.emulator.answers import Answerer, listed, pick
 from geminate.emulator.echo import echo_line
 from geminate.emulator.faults import JobFault, RowFault
 from geminate.emulator.fields import Field
-from geminate.emulator.importer import KEY_NAMES, RESULT_NAMES
+from geminate.emulator.importer import KEY_NAMES, RESULT_NAMES, Input
 from geminate.emulator.responses import Origin, bend_response, complete_response
 from geminate.emulator.statuses import INVALID_ROLE, NO_CONTENTS, NO_PARTS, ROW_STATUSES, RowError
 from geminate.emulator.times import processed_time, rfc3339
@@ -51,25 +51,34 @@ class RowMaker:
     def make(self, row: dict[str, Any], number: int, token: int, now: float) -> tuple[bytes, bool]:
         """The line for the row with that number, from 1, and whether it is a good one.
 
-        A row that already holds a former job's good prediction comes back with it.
+        A row that already holds a former job's good prediction comes back with it: a job over a former job's output
+        does what that one did not (the page on resuming batch inference, read 2026-11-23).
         """
-        former = {name: row.pop(name) for name in RESULT_NAMES if name in row}
-        members = echo_line(row, self.fields) if self.fields else _copied(row)
+        members, former = self._echo(row)
         if isinstance(row.get("request"), str):
             row["request"] = _parsed(row["request"])
-        if former.get("status") == "" and former.get("response"):
-            status, response = "", former["response"]
-        else:
-            status, response = self._predict(row, number, token, now)
-        results = {
-            "request": members.pop("request", None),
-            "status": status,
-            "response": response,
-            "processed_time": processed_time(now),
-        }
+        at = processed_time(now)
+        if response := _answered(former):
+            return self._line(members, "", response, former.get("processed_time") or at), True
+        status, response = self._predict(row, number, token, now)
+        return self._line(members, status, response, at), not status
+
+    def leave(self, row: dict[str, Any], now: float) -> bytes:
+        """The line for a row that this job did not come to; what a former one made of it stays."""
+        members, former = self._echo(row)
+        at = former.get("processed_time") or processed_time(now)
+        return self._line(members, former.get("status") or "", _answered(former) or {}, at)
+
+    def _echo(self, row: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The members as they come back, and those of a former job, which the row has no longer."""
+        former = {name: row.pop(name) for name in RESULT_NAMES if name in row}
+        return echo_line(row, self.fields) if self.fields else _copied(row), former
+
+    def _line(self, members: dict[str, Any], status: str, response: Any, at: str) -> bytes:
+        request = members.pop("request", None)
+        results = {"request": request, "status": status, "response": response, "processed_time": at}
         siblings = {name: _coerced(value) for name, value in members.items()} if self.fault.coerce_keys else members
-        line = siblings | {name: results[name] for name in _ORDERS[self.layout]}
-        return msgspec.json.encode(line), not status
+        return msgspec.json.encode(siblings | {name: results[name] for name in _ORDERS[self.layout]})
 
     def _predict(self, row: dict[str, Any], number: int, token: int, now: float) -> tuple[str, Any]:
         request = row.pop("request", None)
@@ -107,12 +116,37 @@ def _parsed(text: str) -> Any:
         return None
 
 
+def _answered(former: dict[str, Any]) -> Any:
+    """A former job's good response, perhaps from a column of text; None where there is none."""
+    response = former.get("response")
+    response = _parsed(response) if isinstance(response, str) else response
+    return None if former.get("status") else response or None
+
+
 def is_chosen(token: int, what: str, rate: float) -> bool:
     """Whether a row is among that share of the rows; always the same for the same row and purpose."""
     if rate in {0, 1}:
         return bool(rate)
     text = token.to_bytes(8) + what.encode()
     return int.from_bytes(blake2b(text, digest_size=8).digest()) < rate * 2.0**64
+
+
+def iter_lines(
+    maker: RowMaker, source: Input, plan: Iterable[int], now: Callable[[], float]
+) -> Generator[tuple[bytes, bool], None, None]:
+    """The lines of the rows that ``plan_lines`` names, each with whether it is a good one."""
+    with source.path.open("rb") as file:
+        for entry in plan:
+            number, is_orphan = divmod(entry, 2)
+            row = source.read_row(file, number)
+            yield maker.make(orphaned(row) if is_orphan else row, number + 1, source.tokens[number], now())
+
+
+def iter_left(maker: RowMaker, source: Input, plan: Iterable[int], now: Callable[[], float]) -> Iterator[bytes]:
+    """The lines of rows that nobody came to."""
+    with source.path.open("rb") as file:
+        for number in (entry // 2 for entry in plan if not entry % 2):
+            yield maker.leave(source.read_row(file, number), now())
 
 
 def orphaned(row: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import time
-from array import array
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -38,7 +37,7 @@ from geminate.emulator.jobs import (
 from geminate.emulator.options import EmulatorOptions
 from geminate.emulator.output import Directory, OutputWriter, bucket_of, directory_uri, table_uri
 from geminate.emulator.plans import iter_replayed, plan_lines
-from geminate.emulator.rows import RowMaker, orphaned
+from geminate.emulator.rows import RowMaker, iter_left, iter_lines
 from geminate.emulator.statuses import CANCELLED as CANCELLED_STATUS
 from geminate.emulator.statuses import QUEUE_EXPIRED, SYSTEM_ERROR, Status, bucket_missing, import_failed
 
@@ -182,14 +181,20 @@ class _Work:
         output_uri = table_uri(self._job) if writes_table else directory_uri(self._job, self._tuned_model_name())
         self._change(output_uri=output_uri)
         self._count(Counts(incomplete=total))
-        with self._open_output(source, output_uri, stop) as writer:
+        maker, now, lists_all = self._maker(source), self._shop.now, fault.lists_unfinished and not replay
+        with self._open_output(source, output_uri, total if lists_all else stop) as writer:
             if self._restarted:
                 writer.clear()
             yield 0
-            with closing(iter_replayed(replay) if replay else self._iter_lines(source, plan)) as lines:
+            with closing(iter_replayed(replay) if replay else iter_lines(maker, source, plan, now)) as lines:
                 yield from self._write_until(stop, writer, lines)
             state = f"JOB_STATE_{fault.end}" if self._counts.finished >= stop else CANCELLED
-            if fault.final_files and (self._counts.finished or state not in _END_ERRORS):
+            if lists_all:
+                left = iter_left(maker, source, plan[self._counts.finished :], now)
+                while some := list(islice(left, self._shop.options.rows_per_move)):
+                    writer.write(some)
+                    yield 0
+            if fault.final_files and (self._counts.finished or lists_all or state not in _END_ERRORS):
                 writer.publish()
         # Only now, so that nobody who sees the end sees a file in flight.
         self._end(state)
@@ -253,22 +258,10 @@ class _Work:
         if counts.finished >= self._owed:
             self._change(counts=counts)
 
-    def _iter_lines(self, source: Input, plan: array[int]) -> Generator[tuple[bytes, bool], None, None]:
-        body, options = self._job.body, self._shop.options
-        maker = RowMaker(
-            self._job.id,
-            f"{model_id(body['model']) or body['model'].rpartition('/')[2]}@emulated",
-            self._shop.answerer,
-            source.fields,
-            self._fault,
-            options.line_layout,
-        )
-        with source.path.open("rb") as file:
-            for entry in plan:
-                number, is_orphan = divmod(entry, 2)
-                row = source.read_row(file, number)
-                row = orphaned(row) if is_orphan else row
-                yield maker.make(row, number + 1, source.tokens[number], self._shop.now())
+    def _maker(self, source: Input) -> RowMaker:
+        model, shop = self._job.body["model"], self._shop
+        version = f"{model_id(model) or model.rpartition('/')[2]}@emulated"
+        return RowMaker(self._job.id, version, shop.answerer, source.fields, self._fault, shop.options.line_layout)
 
     def _tuned_model_name(self) -> str | None:
         model = str(self._job.body["model"])

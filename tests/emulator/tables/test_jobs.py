@@ -77,6 +77,19 @@ def test_requests_may_be_text(run, load, read):
     assert "contents" in rows["no JSON"]["status"]
 
 
+def test_a_job_over_a_former_jobs_table_does_only_what_failed(run, load, read):
+    load([{"key": "a", "request": request_of("hi")}, {"key": "b", "request": {"contents": []}}], KEYED)
+    run(TABLE, TO_TABLE)
+    before = {row["key"]: row for row in read("out")}
+    assert (before["a"]["status"], bool(before["b"]["status"])) == ("", True)
+    again = {"bigquerySource": {"inputUri": "bq://rehearsal.words.out"}}
+    job = run({**TABLE, **again}, {**TO_TABLE, "bigqueryDestination": {"outputUri": "bq://rehearsal.words.again"}})
+    assert job["state"] == "JOB_STATE_SUCCEEDED", job
+    after = {row["key"]: row for row in read("again")}
+    assert after["a"] == before["a"]
+    assert after["b"]["processed_time"] > before["b"]["processed_time"]
+
+
 @pytest.mark.parametrize(
     "field, reason",
     [
