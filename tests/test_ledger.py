@@ -87,7 +87,8 @@ def alter(folder, *statements):
 
 
 def test_a_ledger_of_the_first_version_goes_on(folder):
-    alter(folder, "ALTER TABLE attempts DROP COLUMN seen_at", "PRAGMA user_version = 1")
+    dropped = [f"ALTER TABLE attempts DROP COLUMN {name}" for name in ("seen_at", "resumes")]
+    alter(folder, *dropped, "PRAGMA user_version = 1")
     with Ledger(folder, lock=False) as ledger:
         assert ledger.attempts() == [PLANNED]
     with Ledger(folder) as ledger:

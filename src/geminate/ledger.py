@@ -19,7 +19,7 @@ from geminate.errors import GeminateError, InputError
 from geminate.locks import hold_lock, sqlite_errors
 
 LEDGER_NAME = "run.sqlite"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 FOLLOWS: Mapping[str, frozenset[str]] = {
     "planned": frozenset({"staged", "abandoned"}),
@@ -63,6 +63,7 @@ CREATE TABLE attempts (
     job TEXT NOT NULL DEFAULT '{}',
     intended_at REAL NOT NULL DEFAULT 0,
     seen_at REAL NOT NULL DEFAULT 0,
+    resumes TEXT NOT NULL DEFAULT '',
     UNIQUE (shard, number)
 ) STRICT;
 CREATE TABLE events (
@@ -75,7 +76,10 @@ CREATE TABLE events (
 ) STRICT;
 """
 
-_MIGRATIONS = {1: "ALTER TABLE attempts ADD COLUMN seen_at REAL NOT NULL DEFAULT 0"}
+_MIGRATIONS = {
+    1: "ALTER TABLE attempts ADD COLUMN seen_at REAL NOT NULL DEFAULT 0",
+    2: "ALTER TABLE attempts ADD COLUMN resumes TEXT NOT NULL DEFAULT ''",
+}
 """What brings a ledger of each former version to the next one."""
 
 
@@ -97,6 +101,7 @@ class Attempt:
         intended_at: When the intent was written down or its call given up, seconds since the epoch; a job may appear
             in the service's list for some time after it.
         seen_at: When the service last described the job, seconds since the epoch.
+        resumes: The attempt from whose output the service goes on; empty where its request lines are its input.
     """
 
     attempt_id: str
@@ -111,6 +116,7 @@ class Attempt:
     job: str = "{}"
     intended_at: float = 0.0
     seen_at: float = 0.0
+    resumes: str = ""
 
 
 class Ledger:

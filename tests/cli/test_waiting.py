@@ -260,8 +260,63 @@ def test_of_a_job_deleted_with_its_output_the_prompts_are_missing_until_retried(
     assert again.document["jobs"][0]["state"] == "DELETED"
     assert jobs_of(tmp_path) == []
     assert geminate("retry", "words.run", "--json").document["prompts"] == 3
-    assert geminate("wait", "words.run").code == 4
+    assert geminate("wait", "words.run").code == 0
     assert geminate("collect", "words.run", "-o", "rows.jsonl", "--overwrite").code == 0
+
+
+CUT = {"times": 1, "end": "FAILED", "after": 0.5}
+
+
+def test_the_service_goes_on_by_itself_where_it_is_told_to(geminate, prompts, emulate, tmp_path):
+    options = emulate(faults={"jobs": [{**CUT, "lists_unfinished": True}]})
+    assert geminate("run", prompts, *SPEC, *options, "-o", "rows.jsonl").code == 4
+    assert geminate("retry", "rows.jsonl.run", "--by-service", "--seed", "7").code == 2
+    shown = geminate("retry", "rows.jsonl.run", "--by-service", "--dry-run", "--json").document
+    assert (shown["prompts"], shown["uploads"], shown["refused"], len(jobs_of(tmp_path))) == (2, [], {}, 1)
+    retried = geminate("retry", "rows.jsonl.run", "--by-service", "--json").document
+    assert (retried["prompts"], retried["unlisted"]) == (2, 0)
+    body = max(jobs_of(tmp_path), key=lambda job: job["ordinal"])["body"]
+    assert {name: body[name] for name in shown["bodies"][0]} == shown["bodies"][0]
+    assert geminate("wait", "rows.jsonl.run").code == 0
+    collected = geminate("collect", "rows.jsonl.run", "-o", "more.jsonl")
+    assert collected.code == 0
+    assert "1  prediction repeats what a former job had answered; it is billed once" in collected.err
+    refused = geminate("retry", "rows.jsonl.run", "--by-service")
+    assert (refused.code, "0 prompts in 0 new attempts" in refused.err) == (0, True)
+
+
+def test_a_retry_takes_the_options_of_submit(geminate, prompts, emulate, tmp_path):
+    geminate("run", prompts, *SPEC, *emulate(faults={"jobs": [CUT]}), "-o", "rows.jsonl")
+    run, before = tmp_path / "rows.jsonl.run", sorted(path.name for path in (tmp_path / "rows.jsonl.run").iterdir())
+    shown = geminate("retry", run, "--dry-run")
+    (body,) = map(json.loads, shown.out.splitlines())
+    assert (shown.code, "2 prompts in 1 new attempt" in shown.err) == (0, True)
+    assert sorted(path.name for path in run.iterdir()) == before
+    over = geminate("retry", run, "--max-jobs", 1)
+    assert (over.code, "2 jobs, and the limit is 1" in over.err) == (5, True)
+    assert geminate("retry", run, "--max-cost", "0.0000001").code == 5
+    assert geminate("retry", run, "--history", "rows.jsonl").code == 2
+    assert sorted(path.name for path in run.iterdir()) == before
+    assert geminate("collect", run, "-o", "again.jsonl").code == 3
+    assert geminate("retry", run, "--max-jobs", 2, "--label", "team=red", "--no-preflight").code == 0
+    made = max(jobs_of(tmp_path), key=lambda job: job["ordinal"])["body"]
+    assert made == {**body, "labels": {**body["labels"], "team": "red"}}
+
+
+@pytest.mark.parametrize("options, looks", [((), 1), (("--no-preflight",), 0)])
+def test_a_retry_looks_at_what_is_in_the_way_unless_told_not_to(geminate, prompts, emulate, options, looks):
+    elsewhere = (*emulate(faults={"jobs": [CUT]}), "--location", "europe-west4")
+    geminate("run", prompts, *SPEC, *elsewhere, "-o", "rows.jsonl")
+    assert geminate("retry", "rows.jsonl.run", *options).err.count("not known to run in europe-west4") == looks
+
+
+def test_what_failed_before_a_retry_is_no_failure_of_the_run_after_it(geminate, prompts, emulate):
+    options = emulate(faults={"jobs": [CUT]})
+    assert geminate("run", prompts, *SPEC, *options, "-o", "rows.jsonl").code == 4
+    assert geminate("wait", "rows.jsonl.run").code == 4
+    geminate("retry", "rows.jsonl.run")
+    assert geminate("wait", "rows.jsonl.run").code == 0
+    assert geminate("run", prompts, *SPEC, *options, "-o", "rows.jsonl", "--overwrite").code == 0
 
 
 def test_a_retry_says_how_its_rows_come(geminate, prompts, emulate):

@@ -12,6 +12,7 @@ from geminate.emulator import Emulator, EmulatorOptions
 from geminate.errors import InputError, UsageError
 from geminate.ledger import Ledger
 from geminate.pipeline.budget import Budget
+from geminate.pipeline.retrying.planned import RetryOptions
 from geminate.pipeline.submit import SubmitOptions
 from geminate.pipeline.verify import iter_damages
 from geminate.wire.changes import Changes
@@ -70,9 +71,9 @@ def test_only_what_may_succeed_is_sent_again_and_the_rows_merge(run, answers, tm
 
 def test_a_prompt_has_only_so_many_attempts(run, tmp_path):
     outcomes(run, tmp_path / "first.parquet")
-    assert run.retry(max_attempts=2).rows == 2
+    assert run.retry(RetryOptions(2)).rows == 2
     run.wait()
-    planned = run.retry(max_attempts=2)
+    planned = run.retry(RetryOptions(2))
     assert (planned.attempts, planned.exhausted) == ([], 2)
 
 
@@ -127,11 +128,11 @@ def test_a_truncated_answer_is_left_alone_unless_it_gets_more_tokens(truncated):
 
 
 def test_each_retry_doubles_what_was_sent_last(truncated, tmp_path):
-    planned = truncated.retry(changes=Changes("double"))
+    planned = truncated.retry(RetryOptions(changes=Changes("double")))
     assert (planned.rows, planned.changed) == (1, {"truncated": 1})
     assert sent(truncated, 2) == [("long", {"maxOutputTokens": 8, "temperature": 0})]
     assert outcomes(truncated, tmp_path / "second.parquet") == [("ok", 1), ("truncated", 2)]
-    truncated.retry(changes=Changes("double"))
+    truncated.retry(RetryOptions(changes=Changes("double")))
     assert sent(truncated, 3) == [("long", {"maxOutputTokens": 16, "temperature": 0})]
     assert outcomes(truncated, tmp_path / "third.parquet") == [("ok", 1), ("ok", 3)]
     assert list(iter_damages(truncated.folder)) == []
@@ -154,23 +155,23 @@ def test_prompts_of_several_earlier_attempts_keep_their_order(tmp_path, monkeypa
     run.wait()
     assert run.retry().rows == 1
     run.wait()
-    run.retry(changes=Changes("double"))
+    run.retry(RetryOptions(changes=Changes("double")))
     del sys.modules["busy_or_long"]
     assert [key for key, _ in sent(run, 3)] == ["first", "busy", "last"]
 
 
 def test_no_more_tokens_than_the_model_gives(truncated):
     with pytest.raises(InputError, match="at most 65,536"):
-        truncated.retry(changes=Changes(100_000))
+        truncated.retry(RetryOptions(changes=Changes(100_000)))
 
 
 def test_an_interrupted_retry_goes_on_as_it_was_planned(truncated, monkeypatch):
     monkeypatch.setattr(type(truncated), "submit", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        truncated.retry(changes=Changes("double"))
+        truncated.retry(RetryOptions(changes=Changes("double")))
     monkeypatch.undo()
     with pytest.raises(UsageError, match="planned otherwise"):
-        truncated.retry(changes=Changes(500))
+        truncated.retry(RetryOptions(changes=Changes(500)))
     assert truncated.retry().rows == 1
     assert sent(truncated, 2)[0][1]["maxOutputTokens"] == 8
 
@@ -178,24 +179,24 @@ def test_an_interrupted_retry_goes_on_as_it_was_planned(truncated, monkeypatch):
 def test_a_retry_that_was_cancelled_before_it_was_sent_is_no_try(truncated, monkeypatch):
     monkeypatch.setattr(type(truncated), "submit", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        truncated.retry(changes=Changes("double"))
+        truncated.retry(RetryOptions(changes=Changes("double")))
     monkeypatch.undo()
     assert truncated.cancel().abandoned == 1
     options = SubmitOptions(budget=Budget(max_jobs=2))
-    assert truncated.retry(2, changes=Changes("double"), options=options).rows == 1
+    assert truncated.retry(RetryOptions(2, Changes("double")), options=options).rows == 1
     assert sent(truncated, 3) == [("long", {"maxOutputTokens": 8, "temperature": 0})]
 
 
 def test_fewer_tokens_help_nobody(truncated):
-    planned = truncated.retry(changes=Changes(3))
+    planned = truncated.retry(RetryOptions(changes=Changes(3)))
     assert (planned.attempts, planned.left) == ([], {"truncated": 1})
 
 
 def test_a_change_that_breaks_a_rule_is_refused_and_nothing_is_planned(truncated):
     with pytest.raises(InputError, match="thinkingBudget"):
-        truncated.retry(changes=Changes(thinking_budget=-7))
+        truncated.retry(RetryOptions(changes=Changes(thinking_budget=-7)))
     assert not truncated.folder.requests_path("00000", 2).exists()
-    assert truncated.retry(changes=Changes("double")).rows == 1
+    assert truncated.retry(RetryOptions(changes=Changes("double"))).rows == 1
 
 
 def test_a_change_is_refused_where_the_keys_did_not_come_back(tmp_path):
@@ -209,7 +210,7 @@ def test_a_change_is_refused_where_the_keys_did_not_come_back(tmp_path):
         run.submit(gm.Target(gm.Where(endpoint=emulator.url, buckets_path=emulator.buckets), "gs://bucket/x"))
         assert outcomes(run, tmp_path / "first.parquet") == [("truncated", 1), ("truncated", 1)]
         with pytest.raises(InputError, match="did not give the keys back"):
-            run.retry(changes=Changes("double"))
+            run.retry(RetryOptions(changes=Changes("double")))
         assert run.retry().left == {"truncated": 2}
 
 

@@ -10,7 +10,8 @@ import pytest
 from geminate.errors import AccessError, InputError, TargetError, TransientError
 from geminate.ledger import Ledger
 from geminate.pipeline.run_folder.folder import RunFolder
-from geminate.pipeline.submit import Stager, SubmitOptions, Submitter
+from geminate.pipeline.submit import SubmitOptions, Submitter
+from geminate.pipeline.submitting.staging import Stager
 from geminate.pipeline.wait import refresh_jobs
 from geminate.wire.jobs import ATTEMPT_LABEL
 

@@ -3,7 +3,8 @@ import pytest
 from geminate.errors import InputError, TransientError
 from geminate.ledger import Ledger
 from geminate.pipeline.pace.patience import DOUBT_GRACE_S
-from geminate.pipeline.submit import Stager, SubmitOptions, Submitter
+from geminate.pipeline.submit import SubmitOptions, Submitter
+from geminate.pipeline.submitting.staging import Stager
 from geminate.pipeline.wait import PollOptions, cancel_jobs, look_at_jobs, wait_for_jobs
 
 POLL = PollOptions(5.0, 300.0)

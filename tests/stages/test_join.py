@@ -47,7 +47,17 @@ def jsonl(lines):
 
 
 def join(
-    names, attempts, reading=None, *, keyed=True, printed=True, rejects=None, piece=1 << 20, memory=1 << 20, **how
+    names,
+    attempts,
+    reading=None,
+    *,
+    keyed=True,
+    printed=True,
+    rejects=None,
+    piece=1 << 20,
+    memory=1 << 20,
+    resumes=(),
+    **how,
 ):
     """The joined rows of prompts with these names, the strays and the report; ``attempts`` are files in order."""
     reading = reading or ReadOptions()
@@ -68,7 +78,7 @@ def join(
             pieces = [data[at : at + piece] for at in range(0, len(data), piece)]
             source = f"file-{attempt}.jsonl"
             for decoded in iter_prediction_batches(iter_line_blocks(pieces), source=source, reading=reading):
-                joiner.add_predictions(decoded, attempt, f"job-{attempt}")
+                joiner.add_predictions(decoded, attempt, f"job-{attempt}", resumes=attempt in resumes)
         batches = list(joiner.iter_rows())
     assert all(batch.schema == joiner.schema for batch in batches)
     assert joiner.report.imbalances() == []
@@ -220,6 +230,39 @@ def test_tokens_of_duplicates_are_counted_apart():
     _, strays, report = join(["a"], [jsonl(lines)])
     assert (report.tokens["prompt_tokens"], report.duplicate_tokens["prompt_tokens"]) == (5, 7)
     assert [(stray.kind, stray.key, stray.line) for stray in strays] == [("orphan", "x", 3)]
+
+
+def answer_of(key, answer_id, tokens=5):
+    prediction = line(key, tokens=tokens)
+    return {**prediction, "response": {**prediction["response"], "responseId": answer_id}}
+
+
+@pytest.mark.parametrize("memory", [1, 1 << 20])
+def test_what_a_resumed_job_repeats_is_counted_and_billed_once(memory):
+    first = [answer_of("a", "A1"), line("b", status="busy"), answer_of("d", "D1"), answer_of("x", "X")]
+    # It went on with what was not done, but did "d" anew, which is billed again.
+    second = [answer_of("a", "A1"), answer_of("b", "B2", 7), answer_of("c", "C2", 11), answer_of("d", "D2")]
+    third = [*second[:3], second[2]]
+    files = list(map(jsonl, (first, second, third)))
+    rows, _, report = join(["a", "b", "c", "d"], files, resumes={2, 3}, memory=memory, **SMALL)
+    assert column(rows, "attempt") == [1, 2, 2, 2]
+    assert column(rows, "duplicates") == [0, 1, 0, 1]
+    assert (report.lines, report.used, report.duplicates, report.repeats, report.orphans) == (12, 4, 2, 5, 1)
+    assert (report.tokens["prompt_tokens"], report.duplicate_tokens["prompt_tokens"]) == (28, 5)
+    assert report.imbalances() == []
+
+
+def test_of_an_ordinary_attempt_equal_answers_are_billed_twice():
+    same = jsonl([answer_of("a", "A")])
+    (_, _, report), (_, _, resumed) = join(["a"], [same, same]), join(["a"], [same, same], resumes={2})
+    assert (report.duplicates, report.repeats) == (1, 0)
+    assert (resumed.duplicates, resumed.repeats) == (0, 1)
+
+
+def test_a_failure_is_no_answer_to_repeat():
+    failed = jsonl([line("a", status="busy")])
+    rows, _, report = join(["a"], [failed, failed], resumes={2})
+    assert (column(rows, "attempt"), report.repeats) == ([2], 0)
 
 
 def test_equal_requests_are_interchangeable():

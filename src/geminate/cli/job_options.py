@@ -36,13 +36,7 @@ max_running_option = click.option(
 on_done_option = click.option(
     "--on-done", metavar="COMMAND", help="Run this once all jobs have ended; it gets the counts as JSON on its input."
 )
-submit_options = together(
-    click.option(
-        "--staging",
-        metavar="gs://…|bq://P.D",
-        help="Below which request lines and predictions lie, or the dataset of their tables.",
-    ),
-    click.option("--predictions-to", metavar="gs://…|bq://P.D", help="Where predictions lie, if elsewhere."),
+job_options = together(
     click.option("--display-name", metavar="TEXT", help="What the jobs' names begin with.  [default: geminate]"),
     click.option("--label", "labels", multiple=True, metavar="K=V", help="A label of the jobs; again for several."),
     click.option("--model-parameters", metavar="JSON", help="The jobs' modelParameters; @FILE reads them."),
@@ -53,6 +47,15 @@ submit_options = together(
     history_option,
     click.option("--no-preflight", is_flag=True, help="Do not look at bucket, service and limits beforehand."),
     click.option("--dry-run", is_flag=True, help="Print the create calls' bodies, one a line; send nothing."),
+)
+submit_options = together(
+    click.option(
+        "--staging",
+        metavar="gs://…|bq://P.D",
+        help="Below which request lines and predictions lie, or the dataset of their tables.",
+    ),
+    click.option("--predictions-to", metavar="gs://…|bq://P.D", help="Where predictions lie, if elsewhere."),
+    job_options,
 )
 
 change_options = together(
@@ -85,8 +88,7 @@ def take_submit_options(options: dict[str, Any]) -> SubmitOptions:
     """How jobs are made; the options are taken out of ``options``.
 
     Raises:
-        InputError: The service would not take a label or a name.
-        UsageError: A label is not written ``K=V``, or the model parameters are no JSON object.
+        UsageError: The service would not take a label, a name or the model parameters.
     """
     from geminate.pipeline.submit import SubmitOptions
     from geminate.wire.jobs import JobSettings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,7 @@ import click
 
 from geminate.cli.job_options import (
     change_options,
-    max_running_option,
-    on_doubt_option,
+    job_options,
     submit_options,
     take_changes,
     take_submit_options,
@@ -21,11 +21,11 @@ from geminate.cli.report import Report, TerminalProgress, leaving_jobs
 from geminate.errors import counted
 
 if TYPE_CHECKING:
-    from geminate.pipeline.retry import Planned
+    from geminate.pipeline.retrying.planned import Planned, RetryOptions
     from geminate.pipeline.runs import Run
     from geminate.pipeline.submit import SubmitOptions
+    from geminate.pipeline.submitting.plan import Preview
     from geminate.pipeline.submitting.target import Target
-    from geminate.wire.changes import Changes
     from geminate.wire.jobs import Job
 
 
@@ -55,16 +55,21 @@ def left_sentences(run_path: Path, left: int) -> list[str]:
 
 def drafts_report(run: Run, target: Target | None, options: SubmitOptions) -> Report:
     """What ``submit`` would send: without ``--json`` the bodies go to stdout, one a line."""
-    preview = run.preview(target, options.settings)
+    return preview_report(run, run.preview(target, options.settings))
+
+
+def preview_report(run: Run, preview: Preview) -> Report:
+    """What a command says of create calls that it did not make."""
+    uploads = [draft for draft in preview.drafts if draft.path is not None]
     document = {
         "run": str(run.folder.path),
         "url": preview.url,
-        "uploads": [{"path": str(draft.path), "uri": draft.input_uri} for draft in preview.drafts],
+        "uploads": [{"path": str(draft.path), "uri": draft.input_uri} for draft in uploads],
         "bodies": [draft.body for draft in preview.drafts],
     }
     count = counted(len(preview.drafts), "create call")
     sentences = [f"{count} not made" + (f"; each line is the body of a POST to {preview.url}" if preview.url else "")]
-    sentences += [f"before it, {draft.path} would be uploaded to {draft.input_uri}" for draft in preview.drafts]
+    sentences += [f"before it, {draft.path} would be uploaded to {draft.input_uri}" for draft in uploads]
     return Report(document, sentences, lines=[json.dumps(draft.body, ensure_ascii=False) for draft in preview.drafts])
 
 
@@ -79,47 +84,72 @@ def drafts_report(run: Run, target: Target | None, options: SubmitOptions) -> Re
     help="Attempts a prompt may have.",
 )
 @change_options
-@max_running_option
-@on_doubt_option
+@click.option(
+    "--by-service",
+    is_flag=True,
+    help="Let the service go on from the output of jobs that failed, were cancelled or expired.",
+)
+@job_options
 @json_option
-def retry(run_path: Path, max_attempts: int, max_running: int | None, on_doubt: str, **options: Any) -> Report:
+def retry(run_path: Path, max_attempts: int, *, by_service: bool, dry_run: bool, **options: Any) -> Report:
     """Submit again the prompts of RUN that may succeed yet. Then wait and collect again."""
+    from geminate.pipeline.retrying.planned import RetryOptions
     from geminate.pipeline.runs import Run
-    from geminate.pipeline.submit import SubmitOptions
 
+    wanted, how = RetryOptions(max_attempts, take_changes(options), by_service), take_submit_options(options)
+    run = Run.open(run_path)
     with leaving_jobs(run_path), TerminalProgress() as notify:
-        how = SubmitOptions(post_again=on_doubt == "post", max_running=max_running)
-        run = Run.open(run_path)
-        changes = take_changes(options)
-        planned = run.retry(max_attempts, notify, how, changes)
+        if dry_run:
+            planned, preview = run.preview_retry(wanted, how.settings)
+            return _planned_report(planned, wanted, preview_report(run, preview))
+        planned = run.retry(wanted, notify, how)
+    sentences = left_sentences(run_path, run.status(refresh=False).left_to_submit)
+    if planned.rows:
+        sentences.append(f"then geminate wait {run_path}, and geminate collect into another output")
+    return _planned_report(planned, wanted, Report({"run": str(run_path)}, sentences))
+
+
+def _planned_report(planned: Planned, wanted: RetryOptions, rest: Report) -> Report:
     document = {
-        "run": str(run_path),
         "prompts": planned.rows,
         "attempts": [attempt.attempt_id for attempt in planned.attempts],
         "changed": dict(planned.changed),
         "exhausted": planned.exhausted,
         "left": dict(planned.left),
+        "unlisted": planned.unlisted,
+        "refused": planned.refused,
     }
-    left_to_submit = run.status(refresh=False).left_to_submit
-    sentences = _retry_sentences(planned, changes) + left_sentences(run_path, left_to_submit)
-    if planned.rows:
-        sentences.append(f"then geminate wait {run_path}, and geminate collect into another output")
-    return Report(document, sentences)
+    sentences = [*_planned_sentences(planned), *_left_sentences(planned, wanted), *rest.sentences]
+    return replace(rest, document={**(rest.document or {}), **document}, sentences=sentences)
 
 
-def _retry_sentences(planned: Planned, changes: Changes) -> list[str]:
-    from geminate.wire.outcomes import REMEDIES, Outcome
-
+def _planned_sentences(planned: Planned) -> list[str]:
     sentences = [f"{counted(planned.rows, 'prompt')} in {counted(len(planned.attempts), 'new attempt')}"]
+    if planned.unlisted:
+        sentences.append(
+            f"no line in the former output for {counted(planned.unlisted, 'prompt')} of them, "
+            "missing still if the service does not know them"
+        )
     if planned.changed:
         sentences.append(f"{counted(planned.changed.total(), 'prompt')} of them with a change")
     if planned.exhausted:
-        sentences.append(f"{counted(planned.exhausted, 'prompt')} had every attempt they may have (--max-attempts)")
+        had = "it may have" if planned.exhausted == 1 else "they may have"
+        sentences.append(f"{counted(planned.exhausted, 'prompt')} had every attempt {had} (--max-attempts)")
+    return sentences
+
+
+def _left_sentences(planned: Planned, wanted: RetryOptions) -> list[str]:
+    from geminate.wire.outcomes import REMEDIES, Outcome
+
+    sentences = [f"shard {shard} left alone: {why}" for shard, why in planned.refused.items()]
     for outcome, count in sorted(planned.left.items()):
         remedy = REMEDIES[Outcome(outcome)]
-        untried = [name for name in remedy.changes if name not in changes.named()]
+        why = "the service keeps every answer" if wanted.by_service and remedy.as_is else remedy.why
+        untried = [name for name in remedy.changes if name not in wanted.changes.named()]
         options = " or ".join(f"--{name.replace('_', '-')}" for name in untried)
-        sentences.append(f"{count:,} {outcome} left alone: {remedy.why}" + (f"; {options} may help" if options else ""))
+        sentences.append(f"{count:,} {outcome} left alone: {why}" + (f"; {options} may help" if options else ""))
+    if planned.refused:
+        sentences.append("retry without --by-service sends what the service cannot go on with")
     return sentences
 
 

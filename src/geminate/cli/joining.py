@@ -35,6 +35,10 @@ _STRAYS = {
     ),
 }
 _FURTHER = {
+    "repeats": (
+        "prediction repeats what a former job had answered; it is billed once",
+        "predictions repeat what a former job had answered; they are billed once",
+    ),
     "fanned_out": (
         "prompt shares the prediction of an equal request, which was sent once",
         "prompts share the prediction of an equal request, which was sent once",

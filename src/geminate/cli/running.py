@@ -103,7 +103,7 @@ def _detached_report(whole: Whole) -> Report:
 
 
 def _whole_report(whole: Whole, joined: Joined) -> Report:
-    failed = [job for job in whole.jobs if not job.succeeded]
+    failed = whole.run.status(refresh=False).failed
     sentences = [
         *built_sentences(whole.run.folder.path, whole.run.manifest),
         *(f"{job.state} {job.name}: {job.error}" for job in failed),

@@ -64,7 +64,7 @@ def wait(run_path: Path, on_done: str | None, **options: Any) -> Report:
     run = Run.open(run_path)
     with leaving_jobs(run_path), TerminalProgress() as notify:
         jobs = run.wait(notify)
-    report = jobs_report(run, jobs, 0 if all(job.succeeded for job in jobs) else EXIT_JOB_FAILED)
+    report = jobs_report(run, jobs, EXIT_JOB_FAILED if run.status(refresh=False).failed else 0)
     report.sentences.append(_closing_sentence(jobs))
     return with_on_done(report, run_path, on_done)
 

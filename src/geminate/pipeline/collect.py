@@ -193,28 +193,39 @@ class ShardJoin:
     followers: Followers
     first_row: int
 
+    @property
+    def next_number(self) -> int:
+        """The number of the next attempt."""
+        return len(self.attempts) + 1
+
+    @property
+    def next_path(self) -> Path:
+        """Where the next attempt's request lines lie."""
+        return self.collector.folder.requests_path(self.record.name, self.next_number)
+
     def schema(self) -> pa.Schema:
         """The schema of the joined rows."""
         return joined_schema(self.prompts_schema(), self.options.reading, self.options.prefix)
 
     def iter_rows(self, on_stray: OnStray, report: JoinReport) -> Iterator[pa.RecordBatch]:
         """The joined rows in input order; their counts are added to the report at the end."""
-        found = [(attempt, file) for attempt in self.attempts for file in self._files(attempt)]
+        found = [(attempt, file) for attempt in self.attempts for file in self.files(attempt)]
         options = self._with_fallback([file for _, file in found])
         with RecordSpool() as spool:
             joiner = Joiner(self.prompts_schema(), options, spool, on_stray)
             self._add_prompts(joiner, with_fingerprints=options.reading.fingerprints != "none")
             for attempt, file in found:
                 for decoded in iter_decoded([file], options.reading):
-                    joiner.add_predictions(decoded, attempt.number, attempt.job_name)
+                    joiner.add_predictions(decoded, attempt.number, attempt.job_name, resumes=bool(attempt.resumes))
             yield from joiner.iter_rows()
         _add(report, joiner.report)
 
     def has_keys(self) -> bool:
         """Whether the service gave the prompts' keys back, so that predictions need not be known by their request."""
-        return self._with_fallback([file for attempt in self.attempts for file in self._files(attempt)]) is self.options
+        return self._with_fallback([file for attempt in self.attempts for file in self.files(attempt)]) is self.options
 
-    def _files(self, attempt: Attempt) -> list[LineFile]:
+    def files(self, attempt: Attempt) -> list[LineFile]:
+        """The attempt's output; none where it had no job, or one that did not succeed and wrote none."""
         if not attempt.job_name:
             return []
         place = attempt.output_prefix_uri

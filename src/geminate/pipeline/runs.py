@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -10,52 +10,43 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from geminate.adapters.system import SystemClock
-from geminate.connect import Outside, create_url, locate_bucket, open_outside, open_store
+from geminate.connect import create_url, open_outside, open_store
 from geminate.errors import TransientError
-from geminate.ledger import SETTLED, UNSENT, Attempt, Ledger
+from geminate.ledger import SETTLED, Attempt, Ledger
 from geminate.pipeline.budget import Budget
+from geminate.pipeline.building.opening import DEFAULT_STORES
+from geminate.pipeline.open_run import OpenRun
 from geminate.pipeline.pace.patience import call_patiently
 from geminate.pipeline.pace.progress import Notify, silent
 from geminate.pipeline.run_folder.folder import Manifest, RunFolder
-from geminate.pipeline.submit import Stager, SubmitOptions, Submitter
+from geminate.pipeline.submit import SubmitOptions
 from geminate.pipeline.submitting.plan import JobPlan, Preview
-from geminate.pipeline.submitting.preflight import Preflight
+from geminate.pipeline.submitting.staging import Stager
 from geminate.pipeline.submitting.target import (
     Target,
     read_settings,
     read_target,
-    settle_project,
-    settle_settings,
     settle_target,
 )
 from geminate.pipeline.wait import (
     Cancelled,
     JobStatus,
-    PollOptions,
     RunStatus,
     cancel_jobs,
     job_of,
     refresh_jobs,
     wait_for_jobs,
 )
-from geminate.ports import Clock, ObjectStore
-from geminate.wire.changes import Changes
+from geminate.ports import Clock, ObjectStore, TableStore
 from geminate.wire.jobs import Job, JobSettings
 
 if TYPE_CHECKING:
     from geminate.pipeline.build import BuildOptions
     from geminate.pipeline.collect import CollectOptions
-    from geminate.pipeline.retry import Planned
+    from geminate.pipeline.retrying.planned import Planned, RetryOptions
     from geminate.pipeline.written.outputs import Joined
     from geminate.stages.estimates import Estimate
     from geminate.stages.specs import Spec
-
-DEFAULT_MAX_ATTEMPTS = 3
-"""How often a prompt is tried in all."""
-
-# An emulator answers at once and forgets nothing, so there is no point in patience.
-_EMULATED_GRACE_S = 0.5
-_EMULATED_POLL = PollOptions(0.05, 1.0, doubt_grace_s=_EMULATED_GRACE_S)
 
 
 class Run:
@@ -121,12 +112,13 @@ class Run:
             TransientError: There was no clear answer; the same call goes on.
         """
         options = options or SubmitOptions()
-        with self._open(target, options.budget, notify) as (ledger, settled, outside):
+        with self._open(target, options.budget, notify) as run:
             if options.max_running is not None:
-                grace_s = _poll(settled).doubt_grace_s
-                call_patiently(partial(refresh_jobs, ledger, outside.jobs, self._clock, grace_s), self._clock)
-            submitter = self._submitter(ledger, settled, outside, options)
-            self._preflight(submitter, settled, notify)
+                grace_s = run.poll.doubt_grace_s
+                refresh = partial(refresh_jobs, run.ledger, run.outside.jobs, self._clock, grace_s)
+                call_patiently(refresh, self._clock)
+            submitter = run.submitter(options)
+            run.check(submitter, notify)
             return [job_of(attempt) for attempt in submitter.submit(notify) if attempt.job_name]
 
     def finish(
@@ -141,13 +133,14 @@ class Run:
             TransientError: There was no clear answer, or none for long; the same call goes on.
         """
         options = options or SubmitOptions()
-        with self._open(target, options.budget, notify) as (ledger, settled, outside):
-            submitter = self._submitter(ledger, settled, outside, options)
-            self._preflight(submitter, settled, notify)
+        with self._open(target, options.budget, notify) as run:
+            submitter = run.submitter(options)
+            run.check(submitter, notify)
             while True:
                 waiting = sum(attempt.state not in SETTLED for attempt in submitter.submit(notify))
                 unfinished = (options.max_running or 1) - 1 if waiting else 0
-                jobs = wait_for_jobs(ledger, outside.jobs, self._clock, _poll(settled, unfinished), notify)
+                poll = replace(run.poll, unfinished=unfinished)
+                jobs = wait_for_jobs(run.ledger, run.outside.jobs, self._clock, poll, notify)
                 if not waiting:
                     return jobs
 
@@ -159,9 +152,14 @@ class Run:
             UsageError: Nothing says where its lines should lie.
         """
         with Ledger(self.folder.path, lock=False) as ledger:
-            wanted, settings = read_target(ledger, target), read_settings(ledger, settings)
-            plan = JobPlan(self.folder, self.manifest, wanted.staging_uri or "", settings, wanted.predictions_uri)
-            return Preview(create_url(wanted.where), plan.drafts(ledger.attempts()))
+            return self._preview(ledger, read_target(ledger, target), settings, ledger.attempts())
+
+    def _preview(
+        self, ledger: Ledger, target: Target, settings: JobSettings | None, attempts: list[Attempt]
+    ) -> Preview:
+        settings = read_settings(ledger, settings)
+        plan = JobPlan(self.folder, self.manifest, target.staging_uri or "", settings, target.predictions_uri)
+        return Preview(create_url(target.where), plan.drafts(attempts))
 
     def settle(self, target: Target | None) -> None:
         """Nothing; the run is settled on this target, or was before.
@@ -177,12 +175,18 @@ class Run:
         """Nothing; the shards lie where the service will read them, and the run is settled on this target."""
         with Ledger(self.folder.path) as ledger:
             settled = settle_target(ledger, target)
+            stage = partial(self._stage, ledger, settled, notify)
             if settled.for_table:
                 with open_outside(settled.where, self.folder.emulator_path) as outside:
-                    stager = self._stager(ledger, outside.store, settled)
-                    replace(stager, tables=outside.tables).stage_all(notify)
-                return
-            self._stager(ledger, open_store(settled.where, self.folder.emulator_path), settled).stage_all(notify)
+                    stage(outside.store, outside.tables)
+            else:
+                stage(open_store(settled.where, self.folder.emulator_path), DEFAULT_STORES.tables)
+
+    def _stage(
+        self, ledger: Ledger, to: Target, notify: Notify, store: ObjectStore, tables: Callable[[], TableStore]
+    ) -> None:
+        places = (to.staging_uri or "", self._clock, JobSettings(), to.predictions_uri)
+        Stager(self.folder, self.manifest, ledger, store, *places, tables).stage_all(notify)
 
     def wait(self, notify: Notify = silent) -> list[Job]:
         """The run's jobs, all ended. Interrupting it leaves them running.
@@ -190,8 +194,8 @@ class Run:
         Raises:
             TransientError: The service did not answer for long; the same call goes on.
         """
-        with self._open(None) as (ledger, settled, outside):
-            return wait_for_jobs(ledger, outside.jobs, self._clock, _poll(settled), notify)
+        with self._open() as run:
+            return wait_for_jobs(run.ledger, run.outside.jobs, self._clock, run.poll, notify)
 
     def cancel(self) -> Cancelled:
         """How many jobs were asked to end, and how many attempts will get none; what is finished is still collected.
@@ -199,41 +203,68 @@ class Run:
         Raises:
             TransientError: The service did not answer; the same call goes on.
         """
-        with self._open(None) as (ledger, settled, outside):
-            abandoned = self._submitter(ledger, settled, outside, SubmitOptions()).abandon()
-            return Cancelled(cancel_jobs(ledger, outside.jobs, self._clock), abandoned)
+        with self._open() as run:
+            abandoned = run.submitter(SubmitOptions()).abandon()
+            return Cancelled(cancel_jobs(run.ledger, run.outside.jobs, self._clock), abandoned)
 
     def retry(
         self,
-        max_attempts: int = DEFAULT_MAX_ATTEMPTS,
+        wanted: RetryOptions | None = None,
         notify: Notify = silent,
         options: SubmitOptions | None = None,
-        changes: Changes | None = None,
     ) -> Planned:
         """What was planned and submitted: a new attempt of the prompts that did not succeed and may.
 
-        A retry that was interrupted goes on, and plans nothing new. The next ``collect`` reads all attempts.
+        A retry that was interrupted goes on, and plans nothing new; one that exceeds its budget leaves nothing. The
+        next ``collect`` reads all attempts.
 
         Raises:
-            InputError: A changed request breaks a rule.
-            UsageError: Jobs are still running, or were never made; or an interrupted retry would have to change.
+            InputError: A changed request breaks a rule, or the budget is exceeded.
+            UsageError: Jobs are still running, or were never made; an interrupted retry would have to change; or the
+                service can go on with none of the shards.
         """
-        from geminate.pipeline.collect import CollectOptions, Collector
         from geminate.pipeline.retry import plan_retry
+        from geminate.pipeline.retrying.planned import RetryOptions
 
-        with self._open(None) as (ledger, _, outside):
-            collector = Collector(self.folder, self.manifest, ledger, outside.store, CollectOptions(), outside.tables)
-            planned = plan_retry(collector, max_attempts, changes or Changes())
-        self.submit(None, notify, options)
+        options = options or SubmitOptions()
+        with self._open() as run:
+            planned = plan_retry(run.collector(), wanted or RetryOptions())
+            try:
+                if options.budget is not None:
+                    attempts = [*run.ledger.attempts(), *(planned.attempts if planned.is_new else [])]
+                    options.budget.check(self.folder, self.manifest, attempts, notify)
+            except BaseException:
+                planned.drop(self.folder)
+                raise
+            planned.keep(run.ledger)
+        self.submit(None, notify, replace(options, budget=None))
         return planned
+
+    def preview_retry(
+        self, wanted: RetryOptions | None = None, settings: JobSettings | None = None
+    ) -> tuple[Planned, Preview]:
+        """What ``retry`` would plan, and the create calls it would make; predictions are read, and nothing stays.
+
+        Raises:
+            As ``retry``.
+        """
+        from geminate.pipeline.retry import plan_retry
+        from geminate.pipeline.retrying.planned import RetryOptions
+
+        with self._open() as run:
+            planned = plan_retry(run.collector(), wanted or RetryOptions())
+            try:
+                return planned, self._preview(run.ledger, run.target, settings, planned.attempts)
+            finally:
+                planned.drop(self.folder)
 
     def status(self, *, refresh: bool = True) -> RunStatus:
         """Every attempt with its job, asked for anew unless ``refresh`` is off; as last seen if nobody answers."""
         trouble = None
         if refresh and any(attempt.state == "committed" for attempt in self._read_attempts()):
             try:
-                with self._open(None) as (ledger, settled, outside):
-                    refresh_jobs(ledger, outside.jobs, self._clock, _poll(settled).doubt_grace_s)
+                with self._open() as run:
+                    refresh_jobs(run.ledger, run.outside.jobs, self._clock, run.poll.doubt_grace_s)
             except TransientError as error:
                 trouble = error
         attempts = self._read_attempts()
@@ -251,33 +282,14 @@ class Run:
             TargetError: ``out`` exists.
             UsageError: Jobs are still running, or were never made.
         """
-        from geminate.pipeline.collect import CollectOptions, Collector
-
-        options = options or CollectOptions()
-        with self._open(None) as (ledger, _, outside):
-            return Collector(self.folder, self.manifest, ledger, outside.store, options, outside.tables).collect(
-                out, notify
-            )
-
-    def _submitter(self, ledger: Ledger, settled: Target, outside: Outside, options: SubmitOptions) -> Submitter:
-        if settled.where.is_local and options.doubt_grace_s is None:
-            options = replace(options, doubt_grace_s=_EMULATED_GRACE_S)
-        settle_project(ledger, outside.project)
-        stager = self._stager(ledger, outside.store, settled, settle_settings(ledger, options.settings))
-        return Submitter(replace(stager, tables=outside.tables), ledger, outside.jobs, self._clock, options)
-
-    def _stager(
-        self, ledger: Ledger, store: ObjectStore, target: Target, settings: JobSettings | None = None
-    ) -> Stager:
-        staging_uri, settings = target.staging_uri or "", settings or JobSettings()
-        return Stager(
-            self.folder, self.manifest, ledger, store, staging_uri, self._clock, settings, target.predictions_uri
-        )
+        with self._open() as run:
+            joined: Joined = run.collector(options).collect(out, notify)
+            return joined
 
     @contextmanager
     def _open(
-        self, target: Target | None, budget: Budget | None = None, notify: Notify = silent
-    ) -> Iterator[tuple[Ledger, Target, Outside]]:
+        self, target: Target | None = None, budget: Budget | None = None, notify: Notify = silent
+    ) -> Iterator[OpenRun]:
         with Ledger(self.folder.path) as ledger:
             if budget is not None:
                 # Before anything is settled or asked of anybody.
@@ -285,16 +297,4 @@ class Run:
                 budget.check(self.folder, self.manifest, ledger.attempts(), notify)
             settled = settle_target(ledger, target)
             with open_outside(settled.where, self.folder.emulator_path) as outside:
-                yield ledger, settled, outside
-
-    def _preflight(self, submitter: Submitter, settled: Target, notify: Notify) -> None:
-        if submitter.options.preflight and any(each.state in UNSENT for each in submitter.ledger.attempts()):
-            where, stager = settled.where, submitter.stager
-            locate = partial(locate_bucket, where)
-            Preflight(stager.plan, where.location, stager.store, submitter.jobs, locate, stager.tables).check(
-                self._clock, notify
-            )
-
-
-def _poll(target: Target, unfinished: int = 0) -> PollOptions:
-    return replace(_EMULATED_POLL if target.where.is_local else PollOptions(), unfinished=unfinished)
+                yield OpenRun(self.folder, self.manifest, self._clock, ledger, settled, outside)

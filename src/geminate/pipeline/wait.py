@@ -58,6 +58,12 @@ class RunStatus:
     trouble: TransientError | None = None
 
     @property
+    def failed(self) -> list[Job]:
+        """The jobs that ended without success, but for those whose shard has had another since."""
+        last = {status.attempt.shard: status.job for status in self.attempts if status.job is not None}
+        return [job for job in last.values() if job.is_terminal and not job.succeeded]
+
+    @property
     def left_to_submit(self) -> int:
         """How many attempts have no job yet, because others have to end first or something came between."""
         return sum(status.attempt.state not in SETTLED for status in self.attempts)

@@ -22,7 +22,7 @@ from geminate.stages.predictions import DecodedBlock
 from geminate.stages.prompt_store import PromptRange, PromptStore, Reread
 from geminate.stages.reading import ReadOptions
 from geminate.stages.report import JoinReport
-from geminate.stages.rows import Origin, assemble_rows, choose, fill_unanswered, joined_schema
+from geminate.stages.rows import Origin, assemble_rows, choose, fill_unanswered, find_repeats, joined_schema
 from geminate.stages.spooling import Spool
 from geminate.stages.strays import Stray, iter_unreadable, stray_at
 from geminate.wire.outcomes import Outcome
@@ -114,10 +114,18 @@ class Joiner:
         """
         self._prompts.add(batch, keys, fingerprints, rejects)
 
-    def add_predictions(self, decoded: DecodedBlock, attempt: int = 1, job: str | None = None) -> None:
+    def add_predictions(
+        self, decoded: DecodedBlock, attempt: int = 1, job: str | None = None, *, resumes: bool = False
+    ) -> None:
         """Nothing; the predictions have found their prompts, or have been handed on as strays.
 
         Blocks have to come in the order of their lines, and attempts in the order in which they were made.
+
+        Args:
+            decoded: The predictions.
+            attempt: The attempt that they are of.
+            job: Its job.
+            resumes: Whether that went on from a former job's output; what it repeats of it is counted apart.
 
         Raises:
             PromptError: With the first block: two prompts have one key.
@@ -131,7 +139,7 @@ class Joiner:
             self._on_stray(stray)
         found = self._index.find(predictions, cross_check=self._options.cross_check)
         self._report_strays(decoded, found)
-        origin = self._origins.setdefault(Origin(decoded.source, attempt, job), len(self._origins))
+        origin = self._origins.setdefault(Origin(decoded.source, attempt, job, resumes), len(self._origins))
         names = [name for name in predictions.schema.names if name not in _DROPPED]
         columns = [*map(predictions.column, names), pa.array(found.rows)]
         columns.append(pa.repeat(pa.scalar(origin, pa.int32()), len(found.rows)))
@@ -224,8 +232,16 @@ class Joiner:
             self._on_stray(Stray("orphan", *place, *_UNKNOWN_KEY, row["key"]))
         return predictions.filter(pc.invert(strangers))
 
+    def _without_repeats(self, predictions: pa.RecordBatch, origins: list[Origin]) -> pa.RecordBatch:
+        """The predictions without those that repeat an earlier attempt's."""
+        repeats = find_repeats(predictions.column("row").to_numpy(), predictions, origins)
+        self.report.repeats += repeats.true_count
+        return predictions.filter(pc.invert(repeats))
+
     def _join(self, prompts: PromptRange, predictions: pa.RecordBatch) -> pa.RecordBatch:
         origins = list(self._origins)
+        if any(origin.resumes for origin in origins):
+            predictions = self._without_repeats(predictions, origins)
         rows = predictions.column("row").to_numpy() - prompts.first
         ok = pc.equal(predictions.column("outcome"), Outcome.OK.value).to_numpy(zero_copy_only=False)
         attempts = np.array([origin.attempt for origin in origins], np.int32)[predictions.column("origin").to_numpy()]

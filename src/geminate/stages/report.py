@@ -20,6 +20,7 @@ class JoinReport:
         lines: How many prediction lines there were, blank ones left out.
         used: How many of them made a joined row.
         duplicates: Further lines for a prompt that has its row from another.
+        repeats: Lines of a job that went on from a former one's output, which say again what that one had answered.
         orphans: Lines that belong to no prompt.
         unreadable: Lines that are no predictions.
         suspects: Lines, used or not, whose key and request belong to different prompts.
@@ -34,6 +35,7 @@ class JoinReport:
     lines: int = 0
     used: int = 0
     duplicates: int = 0
+    repeats: int = 0
     orphans: int = 0
     unreadable: int = 0
     suspects: int = 0
@@ -57,13 +59,13 @@ class JoinReport:
     def imbalances(self) -> list[str]:
         """The equations that do not hold, as sentences; none once every prompt and every line is accounted for."""
         by_outcome = sum(self.outcomes.values())
-        by_fate = self.used + self.duplicates + self.orphans + self.unreadable
+        by_fate = self.used + self.duplicates + self.repeats + self.orphans + self.unreadable
         equations = (
             (self.prompts, by_outcome, f"{self.prompts} prompts, but outcomes for {by_outcome}"),
             (
                 self.lines,
                 by_fate,
-                f"{self.lines} prediction lines, but {by_fate} used, duplicate, orphan or unreadable",
+                f"{self.lines} prediction lines, but {by_fate} used, duplicate, repeated, orphan or unreadable",
             ),
         )
         return [sentence for left, right, sentence in equations if left != right]

@@ -17,11 +17,19 @@ from geminate.wire.tables import DEFAULT_PREFIX, OPTIONAL_COLUMNS, prediction_fi
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a prediction came from: its file, and the attempt and job that wrote it."""
+    """Where a prediction came from: its file, and the attempt and job that wrote it.
+
+    Attributes:
+        file: The file.
+        attempt: The attempt.
+        job: The job.
+        resumes: Whether the job went on from a former one's output, and so repeats what that one had answered.
+    """
 
     file: str
     attempt: int = 1
     job: str | None = None
+    resumes: bool = False
 
 
 def joined_schema(prompts: pa.Schema, reading: ReadOptions, prefix: str = DEFAULT_PREFIX) -> pa.Schema:
@@ -79,6 +87,25 @@ def fill_unanswered(used: pa.RecordBatch, rejects: pa.StringArray) -> dict[str, 
         "error_message": pc.if_else(rejected, rejects, used.column("error_message")),
         "retryable": pc.coalesce(used.column("retryable"), retryable),
     }
+
+
+_ANSWER = ("response_id", "text", "finish_reason", "block_reason", "total_tokens")
+
+
+def find_repeats(rows: npt.NDArray[np.int64], predictions: pa.RecordBatch, origins: list[Origin]) -> pa.BooleanArray:
+    """Which predictions say again what an earlier attempt's prediction for the same row says.
+
+    Only jobs that went on from a former one's output repeat anything: what was answered there is paid once.
+    ``rows`` are those of the predictions, in the order in which they arrived.
+    """
+    by_prediction = [origins[at] for at in predictions.column("origin").to_pylist()]
+    answers = zip(*(predictions.column(name).to_pylist() for name in _ANSWER), strict=True)
+    first_attempts: dict[tuple[object, ...], int] = {}
+    repeats = []
+    for row, origin, answer in zip(rows.tolist(), by_prediction, answers, strict=True):
+        first = first_attempts.setdefault((row, *answer), origin.attempt)
+        repeats.append(origin.resumes and first < origin.attempt and any(value is not None for value in answer))
+    return pa.array(repeats, pa.bool_())
 
 
 def choose(

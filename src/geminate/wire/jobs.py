@@ -30,6 +30,10 @@ SUCCESS_STATES = frozenset({"JOB_STATE_SUCCEEDED", "JOB_STATE_PARTIALLY_SUCCEEDE
 TERMINAL_STATES = SUCCESS_STATES | {"JOB_STATE_FAILED", "JOB_STATE_CANCELLED", "JOB_STATE_EXPIRED"}
 """States that do not change any more. All of them may have left finished, billed rows."""
 
+RESUMABLE_STATES = TERMINAL_STATES - SUCCESS_STATES
+"""From the output of a job that ended so the service can go on with what was not done (the page on resuming batch
+inference, read 2026-11-23; of jobs that succeeded it says nothing)."""
+
 DELETED_STATE = "DELETED"
 """Our own word, where the service has none: it no longer knows the job. Only a job that has ended can be deleted."""
 

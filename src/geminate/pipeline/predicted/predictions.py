@@ -18,9 +18,8 @@ from geminate.wire.lines import LineBlock, iter_line_blocks
 from geminate.wire.predictions import Unreadable
 from geminate.wire.uris import BQ_SCHEME, GS_SCHEME
 
-# What a job writes while it runs; the finished files repeat it (a user's report, 2026-11).
-_UNFINISHED = "incremental_predictions"
-
+UNFINISHED = "incremental_predictions"
+"""In the names of what a job writes while it runs; the finished files repeat it (a user's report, 2026-11)."""
 
 OpenStore = Callable[[], ObjectStore]
 OpenTables = Callable[[], TableStore]
@@ -44,13 +43,13 @@ def find_predictions(names: Iterable[str], objects: OpenStore, tables: OpenTable
     files = list({file.name: file for file in files}.values())
     if not files:
         raise UsageError("no predictions are named")
-    finished = [file.name for file in files if _UNFINISHED not in file.name]
+    finished = [file.name for file in files if UNFINISHED not in file.name]
     return [file for file in files if not _is_superseded(file.name, finished)]
 
 
 def _is_superseded(name: str, finished: list[str]) -> bool:
     """Whether a file was written while its job ran, and the job's finished files stand beside it."""
-    place, unfinished, _ = name.partition(_UNFINISHED)
+    place, unfinished, _ = name.partition(UNFINISHED)
     return bool(unfinished) and any(other.startswith(place) for other in finished)
 
 

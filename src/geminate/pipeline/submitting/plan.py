@@ -20,13 +20,13 @@ class Draft:
 
     Attributes:
         attempt_id: The attempt it would be for.
-        path: The request lines in the run's folder.
+        path: The request lines in the run's folder; None where a former job's output is gone on from.
         input_uri: Where they would lie for the service.
         body: The call's body.
     """
 
     attempt_id: str
-    path: Path
+    path: Path | None
     input_uri: str
     body: dict[str, Any]
 
@@ -96,7 +96,7 @@ class JobPlan:
         for attempt in attempts:
             if attempt.state not in SETTLED:
                 request = self.request(attempt)
-                path = self.folder.requests_path(attempt.shard, attempt.number)
+                path = None if attempt.resumes else self.folder.requests_path(attempt.shard, attempt.number)
                 drafts.append(Draft(attempt.attempt_id, path, request.input_uri, encode_job(request)))
         return drafts
 

@@ -74,6 +74,7 @@ class Joined(msgspec.Struct, frozen=True):
         lines: Prediction lines read.
         used: Those that made a row.
         duplicates: Further lines for a prompt.
+        repeats: Lines that repeat what a former job had answered, and are not billed again.
         orphans: Lines of no prompt.
         unreadable: Lines that are no predictions.
         suspects: Lines whose key and request belong to different prompts.
@@ -97,6 +98,7 @@ class Joined(msgspec.Struct, frozen=True):
     duplicate_tokens: dict[str, int]
     repairs: dict[str, int] = {}
     fanned_out: int = 0
+    repeats: int = 0
     geminate: str = geminate.__version__
 
     @property
