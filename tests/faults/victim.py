@@ -144,7 +144,7 @@ def hurry(read_timeout_s, service_port):
     from geminate import resumable
     from geminate.adapters import vertex
     from geminate.adapters.system import SystemClock
-    from geminate.pipeline import runs, submit
+    from geminate.pipeline import open_run, submit
 
     assert vertex._TIMEOUT_S
     assert resumable._BLOCK_BYTES
@@ -164,8 +164,8 @@ def hurry(read_timeout_s, service_port):
         sleep(clock, min(seconds, 0.004))
 
     if service_port:
-        assert runs._EMULATED_GRACE_S
-        runs._EMULATED_GRACE_S = submit.DOUBT_GRACE_S
+        assert open_run._EMULATED_GRACE_S
+        open_run._EMULATED_GRACE_S = submit.DOUBT_GRACE_S
     SystemClock.now = lambda clock: now(clock) + slept
     SystemClock.sleep = hurried
 
