@@ -31,8 +31,9 @@ def test_lines_do_not_depend_on_where_the_pieces_are_cut(monkeypatch, cap, salva
     assert read([HOSTILE[at : at + 1] for at in range(len(HOSTILE))], cap) == whole
 
 
-@given(st.binary(max_size=60).map(lambda data: data.replace(b"\x00", b"\n")))
-def test_lines_end_at_the_byte_newline_and_nowhere_else(data):
+@given(st.binary(max_size=60).map(lambda data: data.replace(b"\x00", b"\n")), st.sampled_from([b"", b"x" * 5000]))
+def test_lines_end_at_the_byte_newline_and_nowhere_else(data, long_beginning):
+    data = long_beginning + data
     seen = read([data])
     expected = data.split(b"\n")
     if not expected[-1]:

@@ -7,7 +7,6 @@ leaves other threads alone meanwhile. Whatever either of them finds odd is left 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import cache
 from typing import Any, cast
@@ -28,7 +27,7 @@ from geminate.wire.tables import TOKEN_COLUMNS
 
 Mask = npt.NDArray[np.bool_]
 
-_NO_OBJECT = re.compile(rb"\n[^{]")
+_OPENS = ord("{")
 _PART = pa.struct({"text": pa.string(), "thought": pa.bool_(), "functionCall": pa.struct({"name": pa.string()})})
 _CANDIDATE = pa.struct(
     {
@@ -103,10 +102,11 @@ def _decoder(key_name: str | None, *, with_request: bool, only_key: bool) -> Cal
 
 
 def _read_responses(responses: list[Raw]) -> pa.RecordBatch | None:
-    """The responses as columns; None where one is no object, or a member of one has an unforeseen type."""
+    """The responses, each on one line, as columns; None where one is no object, or a member has an unforeseen type."""
     text = b"\n".join(responses)
     # Arrow 26 dies of a row that is null, so that only objects may come to it.
-    if not text.startswith(b"{") or _NO_OBJECT.search(text) or text.count(b"\n") != len(responses) - 1:
+    starts = np.cumsum(np.fromiter(map(len, responses), np.int64, len(responses)) + 1)[:-1]
+    if not text.startswith(b"{") or (np.frombuffer(text, np.uint8)[starts] != _OPENS).any():
         return None
     one_block = pj.ReadOptions(use_threads=False, block_size=len(text) + 1)
     try:

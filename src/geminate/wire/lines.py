@@ -20,6 +20,9 @@ DEFAULT_MAX_LINE_BYTES = 64 * 1024 * 1024
 SALVAGE_BYTES = 4096
 """How much of an overlong line is kept, enough to find its key."""
 
+_LONG_LINE_BYTES = 2048
+"""From here on jumping from newline to newline is faster than comparing every byte."""
+
 _NEWLINE, _OPENS, _CLOSES = b"\n{}"
 
 
@@ -52,7 +55,7 @@ class LineBlock:
     @cached_property
     def ends(self) -> npt.NDArray[np.int64]:
         """Where in ``data`` each line ends."""
-        ends = np.flatnonzero(np.frombuffer(self.data, np.uint8) == _NEWLINE)
+        ends = _find_newlines(self.data)
         return ends if self.terminated else np.append(ends, len(self.data))
 
     def __len__(self) -> int:
@@ -92,6 +95,18 @@ class LineBlock:
         for position, length in self.overlong.items():
             starts[position + 1 :] += length - len(self.lines[position])
         return starts
+
+
+def _find_newlines(data: bytes) -> npt.NDArray[np.int64]:
+    """Where the newlines are, one after another where lines are long, else by comparing every byte."""
+    if data.find(b"\n") < _LONG_LINE_BYTES:
+        return np.flatnonzero(np.frombuffer(data, np.uint8) == _NEWLINE)
+    found = []
+    at = data.find(b"\n")
+    while at >= 0:
+        found.append(at)
+        at = data.find(b"\n", at + 1)
+    return np.array(found, np.int64)
 
 
 def is_utf8(data: bytes) -> bool:
