@@ -109,7 +109,8 @@ def _join_works(options: argparse.Namespace) -> Iterator[Work]:
 
 
 def _storage_works(options: argparse.Namespace) -> Iterator[Work]:
-    return iter_storage_works(_make_data(options.data, options.scale, JOIN_DATA[:2]), options.data)
+    names = (BUILD_DATA[1], *JOIN_DATA[:2])
+    return iter_storage_works(_make_data(options.data, options.scale, names), options.data)
 
 
 def _table_works(options: argparse.Namespace) -> Iterator[Work]:

@@ -11,9 +11,9 @@ from macro.works import GEMINATE
 
 
 @contextmanager
-def serve(folder: Path) -> Iterator[str]:
+def serve(folder: Path, *options: str) -> Iterator[str]:
     """Its URL; all that the folder holds is gone afterwards."""
-    command = [GEMINATE, "emulate", "--dir", str(folder)]
+    command = [GEMINATE, "emulate", "--dir", str(folder), *options]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
         try:
             first = server.stderr.readline()

@@ -63,12 +63,13 @@ def decode(client: storage.Client, folder: Path, prefix: str) -> None:
 
 
 def read(client: storage.Client, folder: Path, prefix: str) -> None:
-    """The same bytes, checked and thrown away."""
+    """The same bytes in the same way, checked and thrown away."""
     from geminate.adapters.gcs import GcsStore
+    from geminate.pipeline.predicted.predictions import find_predictions, iter_begun_ahead
 
-    store = GcsStore(client)
-    for info in store.list(f"gs://{BUCKET}/{folder.name}/"):
-        deque(store.read(info), maxlen=0)
+    files = find_predictions([f"gs://{BUCKET}/{folder.name}/"], lambda: GcsStore(client), lambda: None)
+    for pieces in iter_begun_ahead([file.iter_pieces for file in files]):
+        deque(pieces, maxlen=0)
 
 
 def download_many(client: storage.Client, folder: Path, prefix: str) -> None:
