@@ -138,3 +138,20 @@ def test_prompts_that_changed_in_the_folder_make_no_object(geminate, prompts, tm
         path.write_bytes(kept)
         assert geminate(*command, emulator.url).code == 3
         assert len(objects(emulator)) == 1
+
+
+@pytest.mark.usefixtures("finished")
+def test_a_join_between_buckets_makes_no_copy_of_either_side(geminate, emulator, tmp_path, monkeypatch):
+    table = pq.read_table(tmp_path / "rows.parquet", columns=["key", "word", "number"])
+    pq.write_table(table, emulator.buckets / "bucket/words.parquet", row_group_size=7)
+    (predictions,) = emulator.buckets.glob("bucket/a/*/predictions")
+    where = ("--endpoint", emulator.url, "--predictions", f"gs://{predictions.relative_to(emulator.buckets)}/")
+    with monkeypatch.context() as patched:
+        patched.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+        joined = geminate("join", "--inputs", "gs://bucket/words.parquet", *where, "-o", "joined.parquet")
+        alone = geminate("join", *where, "-o", "alone.parquet")
+    assert joined.code == 3, joined.err
+    assert pq.read_table(tmp_path / "joined.parquet")["key"].equals(table["key"])
+    assert outcomes(tmp_path / "joined.parquet").count("ok") == 39
+    assert alone.code == 0, alone.err
+    assert outcomes(tmp_path / "alone.parquet") == ["ok"] * 39

@@ -25,6 +25,7 @@ from geminate.stages.specs import Spec
 from geminate.wire.keys import encode_keys
 from geminate.wire.lines import LineBlock, iter_line_blocks
 
+_STEP_BYTES = 1024 * 1024  # Several shards are made at once, and each step takes a few times as much.
 _REMEDY = "build the run anew; with --spool its lines stay in the run's folder"
 
 
@@ -89,7 +90,8 @@ class ShardLines:
         firsts = accumulate((shard.prompts for shard in self.manifest.shards), initial=0)
         first = next(row for shard, row in zip(self.manifest.shards, firsts, strict=False) if shard.name == record.name)
         key = KeyColumn(self.manifest.key, generated=False)
-        with pa.ipc.open_stream(self.folder.prompts_path(record.name)) as prompts:
+        # Opened by its name the file would be mapped, and all of it count as our memory.
+        with pa.OSFile(str(self.folder.prompts_path(record.name))) as file, pa.ipc.open_stream(file) as prompts:
             schema = prompts.schema.remove(prompts.schema.get_field_index(REJECT_COLUMN))
             encoder = compile_spec(spec, schema, for_table=self.manifest.for_table)
             size_bytes = crc32c = 0
@@ -118,7 +120,7 @@ class ShardLines:
 def iter_encoded(
     prompts: pa.RecordBatchReader, encoder: RequestEncoder, key: KeyColumn, followers: Followers, first_row: int
 ) -> Iterator[bytes]:
-    """The request lines of a shard's prompts but for the rejected ones and the followers, by record batch.
+    """The request lines of a shard's prompts but for the rejected ones and the followers, about a MiB at a time.
 
     Args:
         prompts: The shard's prompts as they lie in the run's folder.
@@ -131,5 +133,7 @@ def iter_encoded(
         rejects = followers.mark(record_batch.column(REJECT_COLUMN), first_row)
         first_row += record_batch.num_rows
         sent = record_batch.filter(pc.is_null(rejects)).drop_columns([REJECT_COLUMN])
-        if sent.num_rows:
-            yield bytes(join_lines(encoder.encode(sent, encode_keys(key.texts(sent))).lines))
+        step = sent.num_rows * _STEP_BYTES // max(sent.nbytes, 1) + 1
+        for start in range(0, sent.num_rows, step):
+            some = sent.slice(start, step)
+            yield bytes(join_lines(encoder.encode(some, encode_keys(key.texts(some))).lines))
