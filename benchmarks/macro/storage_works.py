@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from macro.served import serve
-from macro.works import OUT, SUBJECT, Command, Work, peer
+from macro.works import GEMINATE, OUT, SUBJECT, Command, Work, peer
 
 BUCKET = "bench"
 _PART_BYTES = 64 * 1024 * 1024

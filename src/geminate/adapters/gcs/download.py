@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +10,6 @@ from itertools import islice
 import google_crc32c
 from google.api_core import exceptions as api
 from google.cloud import storage
-from google.cloud.storage.exceptions import InvalidResponse
 
 from geminate.adapters.gcs.failures import BROKEN, SERVICE, TIMEOUT_S, code_of, errors_about
 from geminate.errors import DamageError, TransientError
@@ -19,6 +17,7 @@ from geminate.ports import ObjectInfo
 from geminate.resumable import TRANSIENT_CODES, Patience
 
 RANGE_BYTES = 8 * 1024 * 1024
+_PART_BYTES = 1024 * 1024
 _RANGES_AHEAD = 4
 _HELD_BYTES = RANGE_BYTES * _RANGES_AHEAD
 """An object of at most this length is compared with its checksum before the first byte is handed out."""
@@ -79,25 +78,42 @@ def _iter_ahead(blob: storage.Blob, info: ObjectInfo, start: int, end: int) -> I
 
 
 def _read_range(blob: storage.Blob, info: ObjectInfo, begin: int, end: int) -> bytes:
-    got, patience = io.BytesIO(), Patience(SERVICE, info.uri)
+    parts: list[bytes] = []
+    place, patience = begin, Patience(SERVICE, info.uri)
     with errors_about(info.uri):
-        while (place := begin + got.tell()) < end:
+        while place < end:
             try:
-                # Google's own repetitions are off: they are not counted, and end after two minutes at the earliest.
-                blob.download_to_file(
-                    got, start=place, end=end - 1, raw_download=True, checksum=None, retry=None, timeout=TIMEOUT_S
-                )
-                if begin + got.tell() < end:
+                for part in _iter_answer(blob, place, end):
+                    parts.append(part)
+                    place += len(part)
+                if place < end:
                     patience.endure("fewer bytes came than were asked for")
-            except (api.GoogleAPICallError, InvalidResponse) as error:
+            except api.GoogleAPICallError as error:
                 if code_of(error) not in TRANSIENT_CODES:
                     raise
                 patience.endure(f"status {code_of(error)}", error)
             except BROKEN as error:
                 patience.endure(type(error).__name__, error)
-    if got.tell() > end - begin:
+    if place > end:
         raise TransientError("the store sent more bytes than asked for", where=info.uri, remedy="try again")
-    return got.getvalue()
+    return b"".join(parts)
+
+
+def _iter_answer(blob: storage.Blob, begin: int, end: int) -> Iterator[bytes]:
+    """The bytes of one answer as they are stored, as far as they come.
+
+    Google's client would take them 8 KiB at a time, which costs four times as much, and hold up whoever decodes.
+    """
+    client = blob.client
+    http, connection = client._http, client._connection  # noqa: SLF001 - as Google's own downloads reach them
+    url = f"{connection.get_api_base_url_for_mtls()}/download/storage/v1{blob.path}"
+    headers = {"Range": f"bytes={begin}-{end - 1}", "Accept-Encoding": "gzip"}
+    which = {"alt": "media", "generation": blob.generation}
+    with http.get(url, params=which, headers=headers, stream=True, timeout=TIMEOUT_S) as answer:
+        if not answer.ok:
+            raise api.from_http_response(answer)
+        while part := answer.raw.read(_PART_BYTES, decode_content=False):
+            yield part
 
 
 def _damaged(info: ObjectInfo) -> DamageError:

@@ -11,7 +11,7 @@ import requests
 import urllib3
 from google.api_core import exceptions as api
 from google.auth import exceptions as auth
-from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
+from google.cloud.storage.exceptions import InvalidResponse
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from geminate.errors import AccessError, GeminateError, InputError, TargetError, TransientError
@@ -33,8 +33,6 @@ def errors_about(uri: str) -> Iterator[None]:
         yield
     except (api.GoogleAPICallError, InvalidResponse) as error:
         raise refusal(uri, code_of(error)) from error
-    except DataCorruption as error:
-        raise TransientError("the download arrived damaged", where=uri, remedy="try again") from error
     except (api.RetryError, *BROKEN) as error:
         raise TransientError("Cloud Storage did not answer", where=uri, remedy="try again") from error
     except auth.GoogleAuthError as error:
@@ -42,7 +40,7 @@ def errors_about(uri: str) -> Iterator[None]:
 
 
 def code_of(error: Any) -> int:
-    """The HTTP status of a failure; uploads and downloads raise another kind than all other calls."""
+    """The HTTP status of a failure; the start of an upload raises another kind than all other calls."""
     return int(error.response.status_code if isinstance(error, InvalidResponse) else error.code or 0)
 
 
