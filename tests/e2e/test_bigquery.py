@@ -13,6 +13,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
 from geminate.emulator import Emulator
+from geminate.emulator.tables.jobs import Jobs
 
 ROOT = Path(__file__).parents[2]
 WORDS = ROOT / "fixtures/prompts/words.csv"
@@ -275,3 +276,27 @@ def test_request_tables_are_checked_like_lines(geminate, served, bq):
     assert "column words: batch prediction takes no column that is an array; make it JSON or text" in said
     said = geminate("check", "bq://emulated.words.taken", *where, code=5).stderr
     assert "column status: the service writes a column of that name itself; rename it" in said
+
+
+def test_no_sql_is_sent_but_the_users_own(geminate, tmp_path, served, bq, monkeypatch):
+    sent, insert = [], Jobs.insert
+
+    def watched(self, project, document, media=None):
+        sent.append(document.get("configuration", {}).get("query", {}).get("query"))
+        return insert(self, project, document, media)
+
+    monkeypatch.setattr(Jobs, "insert", watched)
+    load(bq, "p", [{"key": "a", "word": "x"}, {"key": "b", "word": "y"}], ("key", "STRING"), ("word", "STRING"))
+    where = ("--endpoint", served.url, "--location", "us-central1")
+    sql = "\n  Select key , word\nfrom `emulated.words.p`;\n"
+    (tmp_path / "q.sql").write_text(sql)
+    command = ("run", "bq:@q.sql", *PROMPT, "--max-bytes-billed", 10485760, "--staging", "bq://emulated.words", *where)
+    finished = json.loads(geminate(*command, "-o", "bq://emulated.words.rows", "--json").stdout)
+    assert {text for text in sent if text} == {sql}
+    sent.clear()
+    (job,) = finished["jobs"]
+    geminate("check", job["output_uri"].replace("predictions_", "requests_"), *where)
+    geminate("join", "--predictions", job["output_uri"], *where, "-o", "bq://emulated.words.alone")
+    geminate("collect", "emulated.words.rows.run", "-o", "rows.jsonl")
+    geminate("run", "bq://emulated.words.p", *PROMPT, *where, "--staging", "gs://bucket/s", "-o", "more.jsonl")
+    assert sent == [None]

@@ -14,6 +14,7 @@ from geminate import resumable
 from geminate.adapters.bigquery import failures
 from geminate.wire.uris import BQ_SCHEME
 
+_CONTENT_TYPE = "application/octet-stream"
 _CALL_TIMEOUT_S = (10, 60)
 """For a connection, and for each silence on it."""
 
@@ -95,7 +96,7 @@ def _open_session(client: bigquery.Client, load: LoadJob) -> resumable.Session:
         answer = http.post(
             base_url,
             params={"uploadType": "resumable"},
-            headers={"X-Upload-Content-Type": "application/octet-stream"},
+            headers={"X-Upload-Content-Type": _CONTENT_TYPE},
             json=load.document(),
             timeout=_CALL_TIMEOUT_S,
         )
@@ -104,6 +105,7 @@ def _open_session(client: bigquery.Client, load: LoadJob) -> resumable.Session:
         return str(answer.headers["location"])
 
     def put(rest: Any, headers: dict[str, str], _: bool) -> requests.Response:  # noqa: FBT001 - the port's
+        headers = {**headers, "Content-Type": _CONTENT_TYPE}
         answer: requests.Response = http.put(session_url, data=rest, headers=headers, timeout=_CALL_TIMEOUT_S)
         return answer
 
