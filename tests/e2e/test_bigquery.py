@@ -170,32 +170,6 @@ def test_a_place_that_will_not_do_is_told_at_once(geminate, tmp_path, served, ar
         assert list(client.list_tables("emulated.words")) == []
 
 
-def test_a_reserved_column_is_told_before_anything_is_made(geminate, tmp_path):
-    (tmp_path / "prompts.csv").write_text("word,Status\ntyrant,new\n")
-    place = ("--staging", "bq://emulated.words")
-    finished = geminate("run", "prompts.csv", *PROMPT, *HERE, *place, "-o", "rows.parquet", code=5)
-    assert (
-        "column 'Status': in a BigQuery table it would have the name of a column of the service's own; rename"
-        in finished.stderr
-    )
-    assert [path.name for path in tmp_path.iterdir()] == ["prompts.csv"]
-
-
-def test_refused_access_is_told_in_a_sentence(geminate, tmp_path):
-    (tmp_path / "p.csv").write_text("word\nx\n")
-    with Emulator(tmp_path / "closed", options_with_faults("return-403; times=9")) as emulator:
-        where = ("--endpoint", emulator.url, "--location", "us-central1", "--staging", "bq://emulated.words")
-        finished = geminate("run", "p.csv", *PROMPT, *where, "-o", "rows.parquet", code=77)
-    assert "bq://emulated.words: BigQuery refuses access" in finished.stderr
-    assert not (tmp_path / "rows.parquet.run").exists()
-
-
-def options_with_faults(word):
-    from geminate.emulator import EmulatorOptions
-
-    return EmulatorOptions(faults={"tables": {"any": [word]}})
-
-
 def test_rows_that_are_not_ok_come_back_from_a_table_too(geminate, tmp_path):
     (tmp_path / "prompts.jsonl").write_text('{"key":"7","word":"x","l":[1]}\n{"key":"b","word":null,"l":[]}\n')
     place = ("--staging", "bq://emulated.words")

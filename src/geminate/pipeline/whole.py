@@ -17,7 +17,7 @@ from geminate.pipeline.run_folder.new_folder import made_meanwhile
 from geminate.pipeline.runs import Run
 from geminate.pipeline.submit import SubmitOptions
 from geminate.pipeline.submitting.datasets import is_table
-from geminate.pipeline.submitting.target import Target, check_target
+from geminate.pipeline.submitting.target import Target, check_staging, check_target
 from geminate.pipeline.written.claims import read_finished
 from geminate.pipeline.written.output_tables import refuse_existing
 from geminate.pipeline.written.outputs import Joined
@@ -94,6 +94,8 @@ def _open_run(prompts: Prompts, spec: Spec, options: WholeOptions) -> Run | None
     """The run if it is there and is the same; None where it is still to be built and may be."""
     if not options.run_path.exists():
         target = check_target(options.target)
+        if target.for_bucket and not target.where.emulate:
+            check_staging(target)
         if is_table(options.out) and not target.where.emulate:
             refuse_existing(open_tables(target.where), options.out)
         return None
