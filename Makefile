@@ -53,7 +53,7 @@ $(VENV)/.local-bigquery: $(VENV)/.package
 test: install local-bigquery
 	$(BIN)/pytest --numprocesses auto
 
-# Four small jobs in a project of your own; what it makes there it removes.
+# Four jobs of twenty rows in a project of your own, and ten of a few or none; what it makes there it removes.
 live: install
 	@test -n "$(PROJECT)" || { echo "make live PROJECT=your-project"; exit 1; }
 	GEMINATE_LIVE=1 GEMINATE_LIVE_PROJECT=$(PROJECT) $(BIN)/pytest tests/live

@@ -8,8 +8,10 @@ import os
 import secrets
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
+import yaml
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery, storage
 
@@ -19,6 +21,8 @@ LIVE = os.environ.get("GEMINATE_LIVE") == "1"
 PROJECT = os.environ.get("GEMINATE_LIVE_PROJECT")
 LOCATION = os.environ.get("GEMINATE_LIVE_LOCATION", "us-central1")
 ENDPOINT = os.environ.get("GEMINATE_LIVE_ENDPOINT")
+MODEL = os.environ.get("GEMINATE_LIVE_MODEL", "gemini-2.5-flash-lite")
+ASSUMPTIONS = yaml.safe_load(Path(__file__).with_name("assumptions.yaml").read_text())
 _findings = []
 
 
@@ -31,18 +35,23 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_terminal_summary(terminalreporter):
-    if _findings:
-        terminalreporter.write_sep("=", "assumptions about the service")
-        for holds, assumption, detail in _findings:
-            terminalreporter.write_line(
-                f"{'held    ' if holds else 'NOT HELD'}  {assumption}  ({detail})", bold=not holds
-            )
+    if not LIVE:
+        return
+    terminalreporter.write_sep("=", "assumptions about the service")
+    for holds, assumption, detail in _findings:
+        terminalreporter.write_line(f"{'held    ' if holds else 'NOT HELD'}  {assumption}  ({detail})", bold=not holds)
+    seen = {assumption for _, assumption, _ in _findings}
+    unseen = [each for each in ASSUMPTIONS["checked"] if each not in seen]
+    reasons = dict.fromkeys(unseen, "its test did not come so far") | ASSUMPTIONS["not_checked"]
+    for assumption, reason in reasons.items():
+        terminalreporter.write_line(f"not looked at  {assumption}  ({reason})")
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where the suite may write."""
+    """Where the suite may write, and the model that it asks."""
 
+    model: str
     where: gm.Where
     bucket_uri: str
     dataset_uri: str
@@ -65,7 +74,7 @@ def place():
             dataset.location = LOCATION
             tables.create_dataset(dataset)
             where = gm.Where(project=PROJECT, location=LOCATION, endpoint=ENDPOINT)
-            yield Place(where, f"gs://{name}", f"bq://{PROJECT}.{name}", tables)
+            yield Place(MODEL, where, f"gs://{name}", f"bq://{PROJECT}.{name}", tables)
         finally:
             tables.delete_dataset(f"{PROJECT}.{name}", delete_contents=True, not_found_ok=True)
             for blob in list(buckets.list_blobs(bucket)):
@@ -79,6 +88,7 @@ def observe():
     """Notes whether an assumption held; the summary prints it, and only what a run depends on fails a test."""
 
     def note(assumption, holds, detail=""):
+        assert assumption in ASSUMPTIONS["checked"]
         _findings.append((bool(holds), assumption, detail))
         return holds
 
