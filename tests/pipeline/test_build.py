@@ -156,3 +156,35 @@ def test_lines_that_are_sound_only_together_are_not_parted(tmp_path):
         assert not (tmp_path / "parted").exists()
     tables = BuildOptions(max_rows=1, for_table=True)
     assert len(build_run(open_prompts(table), spec, tmp_path / "tables", tables).shards) == 2
+
+
+HOSTILE = [
+    "".join(map(chr, range(32))) + "\x7f\x85",
+    "a\u2028b\u2029c",
+    "\u202eback\u2066wards\u2069",
+    "\N{GRINNING FACE}\N{FAMILY}",
+    "{{ word }} {% if x %} {# no #}",
+    "</script><!--",
+    '\\u0041 \\n "q" \\',
+    "\N{ZERO WIDTH NO-BREAK SPACE}first",
+    'x"\n' * 3_500_000,
+]
+
+
+def test_hostile_prompts_come_out_byte_true(tmp_path):
+    rows = [{"key": f"w{n}", "word": word} for n, word in enumerate(HOSTILE)]
+    (tmp_path / "p.jsonl").write_bytes(b"".join(json.dumps(row).encode() + b"\n" for row in rows))
+    for name, prompts in (("file", tmp_path / "p.jsonl"), ("memory", rows)):
+        manifest = build_run(open_prompts(prompts), SPEC, tmp_path / name)
+        data = RunFolder(tmp_path / name).requests_path(manifest.shards[0].name).read_bytes()
+        requests = [json.loads(line)["request"] for line in data.split(b"\n")[:-1]]
+        assert [request["contents"][0]["parts"][0]["text"] for request in requests] == [f"Say {w}" for w in HOSTILE]
+        assert list(iter_damages(RunFolder(tmp_path / name))) == []
+
+
+def test_half_a_surrogate_pair_in_a_cell_of_json_rejects_its_row(tmp_path):
+    spec = Spec("gemini-3.5-flash", {"contents": "{{ turns | json }}"})
+    turns = [f'[{{"role":"user","parts":[{{"text":"{text}"}}]}}]' for text in ("fine", "\\ud83d alone")]
+    build_run(open_prompts(pa.table({"key": ["a", "b"], "turns": turns})), spec, tmp_path / "run")
+    (violation,) = map(json.loads, (tmp_path / "run/violations.jsonl").read_text().splitlines())
+    assert (violation["key"], violation["rule"]) == ("b", "json.syntax")
