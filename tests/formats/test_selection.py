@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -5,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geminate.errors import UsageError
+from geminate.formats import selection
 from geminate.formats.selection import compile_where, draw
 
 ROWS = pa.record_batch({"a": [1, 2, None], "Len": ["x", "Len", None], "s": [{"k": 1}, None, {"k": 2}]})
@@ -24,6 +27,12 @@ ROWS = pa.record_batch({"a": [1, 2, None], "Len": ["x", "Len", None], "s": [{"k"
 )
 def test_rows_for_which_the_expression_is_true_are_kept(expression, expected):
     assert compile_where(expression, ROWS.schema)(ROWS).tolist() == expected
+
+
+def test_a_polars_that_accounts_for_expressions_in_another_way_is_not_trusted(monkeypatch):
+    monkeypatch.setattr(selection, "_OTHER_ROWS", re.compile('"Aggregate":'))
+    with pytest.raises(UsageError, match="does not say what an expression looks at"):
+        compile_where("a > 1", ROWS.schema)
 
 
 @pytest.mark.parametrize(

@@ -66,9 +66,10 @@ def cli() -> None:
     Exit codes: 0 all rows ok; 1 unexpected; 2 usage; 3 finished, some rows not ok; 4 a job failed; 5 invalid input;
     75 try again, nothing lost; 77 no permission; 130 interrupted.
     """
-    from geminate.pipeline.pace.lightness import calm_collector, spare_pandas, spare_threads
+    from geminate.pipeline.pace.lightness import calm_collector, share_interpreter, spare_pandas, spare_threads
 
     calm_collector()
+    share_interpreter()
     if "--answerer" not in sys.argv:  # An answerer may want pandas and pyarrow together, and algebra.
         spare_threads()
         spare_pandas()

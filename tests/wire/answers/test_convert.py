@@ -302,3 +302,11 @@ def test_generation_config_holds_what_each_form_needs():
     }
     with pytest.raises(SpecError, match="did you mean 'responseSchema'"):
         convert(schema, "response_schema")
+
+
+def test_a_dictionary_is_refused_with_the_forms_that_know_it():
+    schema = {"type": "object", "properties": {"d": {"type": "object", "additionalProperties": {"type": "integer"}}}}
+    with pytest.raises(SpecError, match="an object without properties") as caught:
+        convert(schema)
+    assert caught.value.remedy.endswith("a form that knows dictionaries (responseJsonSchema, responseFormat)")
+    assert convert(schema, "responseFormat").schema["properties"] == schema["properties"]

@@ -10,7 +10,7 @@ from geminate.errors import SpecError
 from geminate.wire.answers.bounds import bounds_of
 from geminate.wire.answers.checks import did_you_mean
 from geminate.wire.answers.flatten import alternatives
-from geminate.wire.answers.forms import Form
+from geminate.wire.answers.forms import Form, load_forms
 from geminate.wire.answers.merge import Node
 
 # Of a Cloud Storage job every object key becomes the name of a BigQuery column, and these know no case.
@@ -121,6 +121,9 @@ def _properties(converter: Converter, _keyword: str, node: Node, path: str) -> d
     properties = node.get("properties", {})
     if not properties and not _is_map(converter, node):
         remedy = "name its properties, or ask for an array of objects with a name and a value"
+        if "additionalProperties" in node and "additionalProperties" not in converter.form.keywords:
+            others = [name for name, form in load_forms().forms.items() if "additionalProperties" in form.keywords]
+            remedy += f", or take a form that knows dictionaries ({', '.join(others)})"
         raise converter.error(path, f"an object without properties, which {converter.name} cannot ask for", remedy)
     if not converter.for_table:
         _check_names(converter, properties, path)
