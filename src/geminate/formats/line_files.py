@@ -122,8 +122,18 @@ def _iter_document_lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _iter_read(file: BinaryIO) -> Iterator[bytes]:
-    while piece := file.read(PIECE_BYTES):
+    ahead = _bytes_to_line_end if file.seekable() else lambda _file: 0
+    while piece := file.read(PIECE_BYTES + ahead(file)):
         yield piece
+
+
+def _bytes_to_line_end(file: BinaryIO) -> int:
+    """How much longer a piece has to be to end with a line, which then need not be moved; 0 where that is far away."""
+    start = file.tell()
+    file.seek(start + PIECE_BYTES)
+    end = file.read(_PART_BYTES).find(b"\n") + 1
+    file.seek(start)
+    return end
 
 
 def _is_lines(name: str) -> bool:

@@ -143,6 +143,8 @@ class LineDecoder:
         if not end:
             self._hold(data)
             return self._block(b"")
+        if not self._length and end == len(data):
+            return self._block(data)
         head = data.index(b"\n")
         self._hold(data[:head])
         kept, length = self._take()
