@@ -25,9 +25,8 @@ def iter_storage_works(facts: Iterable[dict], data: Path) -> Iterator[Work]:
     """
     built, *joined = facts
     files = [Path(fact["folder"]) / "predictions.jsonl" for fact in joined]
-    with _serve(data / "storage-server") as (url, bucket):
-        yield _build_work(built, url, bucket)
-        parts = bucket / "parts"
+    with _serve(data / "storage-server") as (url, parts):
+        yield _build_work(built, url, parts.parent)
         rows = sum(_cut(file, parts, f"predictions_{number}") for number, file in enumerate(files))
         inputs = tuple(sorted(parts.iterdir()))
         read_bytes = sum(path.stat().st_size for path in inputs)
@@ -38,8 +37,7 @@ def iter_storage_works(facts: Iterable[dict], data: Path) -> Iterator[Work]:
         )
         yield Work("upload shards", rows, read_bytes, uploads, inputs=inputs)
         yield _download_work("download and decode predictions", rows, url, parts)
-    with _serve(data / "storage-server", _SLOW_LINK) as (url, bucket):
-        parts = bucket / "parts"
+    with _serve(data / "storage-server", _SLOW_LINK) as (url, parts):
         rows = sum(_cut(file, parts, f"predictions_{number}") for number, file in enumerate(files))
         yield _download_work("download and decode predictions over a slow link", rows, url, parts)
 
@@ -81,9 +79,10 @@ def _cut(file: Path, folder: Path, stem: str) -> int:
 
 @contextmanager
 def _serve(folder: Path, faults: str = "{}") -> Iterator[tuple[str, Path]]:
-    """The URL of an emulator, and the folder of its bucket; all it holds is gone afterwards."""
+    """The URL of an emulator, and a folder of its bucket; all it holds is gone afterwards."""
     subprocess.run(["rm", "-rf", str(folder)], check=True)
-    (folder / "buckets" / BUCKET).mkdir(parents=True)
+    parts = folder / "buckets" / BUCKET / "parts"
+    parts.mkdir(parents=True)
     (folder / "faults.json").write_text(faults)
     with serve(folder, "--faults", str(folder / "faults.json")) as url:
-        yield url, folder / "buckets" / BUCKET
+        yield url, parts
