@@ -204,7 +204,8 @@ def test_a_command_that_nobody_would_run_is_refused(geminate, prompts):
 @pytest.mark.parametrize("command", [("wait",), ("cancel",), ("retry",), ("collect", "-o", "rows.jsonl")])
 def test_a_run_that_has_no_job_is_to_be_submitted_first(geminate, prompts, command):
     geminate("build", prompts, *SPEC, "--out", "words.run")
-    assert "again" not in geminate("status", "words.run").err
+    shown = geminate("status", "words.run").err
+    assert "no job yet; geminate submit words.run goes on" in shown
     name, *options = command
     finished = geminate(name, "words.run", *options)
     assert finished.code == 2
@@ -230,6 +231,29 @@ def delete_ended_jobs(options, tmp_path, most):
                 answer = requests.delete(f"{options[1]}/v1/{name}", headers={"Authorization": "Bearer x"}, timeout=30)
                 deleted += answer.ok
         time.sleep(0.02)
+
+
+def test_where_no_job_could_be_made_there_is_none_to_wait_for(geminate, prompts, emulate):
+    options = emulate(faults={"http": {"create": ["return-403"]}})
+    geminate("build", prompts, *SPEC, "--out", "words.run")
+    assert geminate("submit", "words.run", *options).code == 77
+    waited = geminate("wait", "words.run")
+    assert (waited.code, "no job yet for 1 shard; run geminate submit first" in waited.err) == (2, True)
+    assert "no job runs any more" in geminate("cancel", "words.run").err
+    assert geminate("wait", "words.run").code == 0
+
+
+def test_a_status_says_what_is_left_and_names_the_attempt(geminate, prompts, emulate, tmp_path):
+    geminate("build", prompts, *SPEC, "--out", "words.run")
+    geminate("submit", "words.run", *emulate(row_latency_s=60))
+    while "JOB_STATE_RUNNING" not in (shown := geminate("status", "words.run")).err:
+        time.sleep(0.02)
+    while "3 left" not in shown.err:
+        shown = geminate("status", "words.run")
+    (attempt,) = geminate("status", "words.run", "--json").document["attempts"]
+    (job,) = jobs_of(tmp_path)
+    assert attempt["attempt_id"] == job["body"]["labels"]["geminate_attempt"]
+    assert (attempt["resumes"], bool(attempt["job"]["create_time"]), attempt["job"]["end_time"]) == (None, True, "")
 
 
 def test_a_job_deleted_in_the_console_blocks_nothing_and_its_rows_are_read(geminate, prompts, emulate, tmp_path):
@@ -278,11 +302,13 @@ def test_the_service_goes_on_by_itself_where_it_is_told_to(geminate, prompts, em
     body = max(jobs_of(tmp_path), key=lambda job: job["ordinal"])["body"]
     assert {name: body[name] for name in shown["bodies"][0]} == shown["bodies"][0]
     assert geminate("wait", "rows.jsonl.run").code == 0
+    first, second = geminate("status", "rows.jsonl.run", "--json").document["attempts"]
+    assert second["resumes"] == first["attempt_id"]
     collected = geminate("collect", "rows.jsonl.run", "-o", "more.jsonl")
     assert collected.code == 0
     assert "1  prediction repeats what a former job had answered; it is billed once" in collected.err
     refused = geminate("retry", "rows.jsonl.run", "--by-service")
-    assert (refused.code, "0 prompts in 0 new attempts" in refused.err) == (0, True)
+    assert (refused.code, "no prompt is sent again" in refused.err) == (0, True)
 
 
 def test_a_retry_takes_the_options_of_submit(geminate, prompts, emulate, tmp_path):

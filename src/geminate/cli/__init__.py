@@ -89,19 +89,19 @@ def main() -> NoReturn:
         error.show()
         sys.exit(error.exit_code)
     except GeminateError as error:
-        report = _failure(error, error.sentence, error.exit_code)
+        report = _failure(type(error).__name__, error.sentence, error.exit_code)
     except (KeyboardInterrupt, click.Abort) as stop:
         sentence = "interrupted; jobs that run go on, and the same command goes on from here"
         if isinstance(stop, JobsLeftError):
             sentence += f"; geminate cancel {stop.run_path} ends them"
-        report = Report({"error": {"message": sentence}}, [f"geminate: {sentence}"], _INTERRUPTED)
+        report = _failure("Interrupted", sentence, _INTERRUPTED)
     except BrokenPipeError:
         report = Report(None, exit_code=1)
     except Exception as error:
         if os.environ.get("GEMINATE_DEBUG"):
             raise
         sentence = f"unexpected {type(error).__name__}: {error}; set GEMINATE_DEBUG=1 to see where"
-        report = _failure(error, sentence, 1)
+        report = _failure(type(error).__name__, sentence, 1)
     if isinstance(report, Report):
         sys.exit(_show(report, as_json=as_json))
     sys.exit(report if isinstance(report, int) else 0)
@@ -124,6 +124,6 @@ def _show(report: Report, *, as_json: bool) -> int:
     return report.exit_code
 
 
-def _failure(error: Exception, sentence: str, exit_code: int) -> Report:
-    document = {"error": {"kind": type(error).__name__, "message": sentence, "exit_code": exit_code}}
+def _failure(kind: str, sentence: str, exit_code: int) -> Report:
+    document = {"error": {"kind": kind, "message": sentence, "exit_code": exit_code}}
     return Report(document, [f"geminate: {sentence}"], exit_code)

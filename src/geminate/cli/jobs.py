@@ -124,7 +124,10 @@ def _planned_report(planned: Planned, wanted: RetryOptions, rest: Report) -> Rep
 
 
 def _planned_sentences(planned: Planned) -> list[str]:
-    sentences = [f"{counted(planned.rows, 'prompt')} in {counted(len(planned.attempts), 'new attempt')}"]
+    if not planned.attempts:
+        sentences = ["no prompt is sent again"]
+    else:
+        sentences = [f"{counted(planned.rows, 'prompt')} in {counted(len(planned.attempts), 'new attempt')}"]
     if planned.unlisted:
         sentences.append(
             f"no line in the former output for {counted(planned.unlisted, 'prompt')} of them, "
@@ -173,6 +176,8 @@ def job_document(job: Job) -> dict[str, Any]:
         "successful": job.successful,
         "failed": job.failed,
         "incomplete": job.incomplete,
+        "create_time": job.create_time,
+        "end_time": job.end_time,
         "output_uri": job.output_uri,
         "error": job.error,
     }

@@ -49,6 +49,8 @@ def status(run_path: Path, **options: Any) -> Report:
         sentences.insert(0, f"not asked anew: {found.trouble.sentence}")
     if any(status.job for status in found.attempts):
         sentences += left_sentences(run_path, found.left_to_submit)
+    elif found.left_to_submit:
+        sentences.append(f"no job yet; geminate submit {run_path} goes on")
     return Report(document, sentences)
 
 
@@ -87,7 +89,8 @@ def cancel(run_path: Path, out: str | None, *, overwrite: bool, **options: Any) 
         output.check(out)
     with leaving_jobs(run_path), TerminalProgress() as notify:
         cancelled = run.cancel()
-        notify(Progress("cancel", 0, None, "jobs", notice=f"asked {counted(cancelled.asked, 'job')} to end"))
+        asked = f"asked {counted(cancelled.asked, 'job')} to end" if cancelled.asked else "no job runs any more"
+        notify(Progress("cancel", 0, None, "jobs", notice=asked))
         jobs = run.wait(notify)
         joined = run.collect(out, CollectOptions(output=output), notify) if out is not None else None
     report = jobs_report(run, jobs)
@@ -111,8 +114,10 @@ def _attempt_sentence(status: JobStatus, *, stale: bool) -> str:
     sentence = f"shard {attempt.shard}, attempt {attempt.number}: {job.state if job else attempt.state}"
     if job is None:
         return sentence
-    if job.successful is not None:
-        sentence += f", {job.successful} done, {job.failed} failed"
+    counts = {"done": job.successful, "failed": job.failed, "left": job.incomplete or None}
+    sentence += "".join(f", {count:,} {what}" for what, count in counts.items() if count is not None)
+    if attempt.resumes:
+        sentence += f", going on from the output of {attempt.resumes}"
     if stale and not job.is_terminal:
         sentence += f", {age_text(time.time() - attempt.seen_at)} ago"
     return f"{sentence}, {job.name}"
@@ -124,8 +129,10 @@ def _attempt_document(status: JobStatus) -> dict[str, Any]:
     return {
         "shard": attempt.shard,
         "attempt": attempt.number,
+        "attempt_id": attempt.attempt_id,
         "state": attempt.state,
         "input_uri": attempt.input_uri,
+        "resumes": attempt.resumes or None,
         "seen_at": seen,
         "job": None if status.job is None else job_document(status.job),
     }

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from geminate.errors import InputError, TransientError, counted
+from geminate.errors import InputError, TransientError, UsageError, counted
 from geminate.ledger import SETTLED, Attempt, Ledger
 from geminate.pipeline.pace.patience import DOUBT_GRACE_S, call_patiently, pause
 from geminate.pipeline.pace.progress import Notify, Progress, silent
@@ -88,7 +88,9 @@ def wait_for_jobs(
 
     Raises:
         TransientError: The service said nothing, over many rounds, of any job that is left.
+        UsageError: No job was ever made.
     """
+    _check_begun(ledger.attempts())
     tell_at = clock.now() + _TELL_AFTER_S
     ceiling_s = options.first_interval_s
     silent_rounds: Counter[str] = Counter()
@@ -108,6 +110,12 @@ def wait_for_jobs(
         notify(progress)
         pause(clock, ceiling_s, look.trouble)
         ceiling_s = min(ceiling_s * 2, options.max_interval_s)
+
+
+def _check_begun(attempts: list[Attempt]) -> None:
+    left = sum(attempt.state not in SETTLED for attempt in attempts)
+    if left and left == len(attempts):
+        raise UsageError(f"no job yet for {counted(left, 'shard')}", remedy="run geminate submit first")
 
 
 @dataclass(frozen=True, slots=True)
