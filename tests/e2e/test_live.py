@@ -26,7 +26,7 @@ def test_the_live_suite_looks_at_each_assumption_and_removes_what_it_made(tmp_pa
     with Emulator(tmp_path / "emulator") as emulator:
         said = rehearse(emulator)
         assert [path for path in emulator.buckets.rglob("*") if path.is_file()] == []
-    assert "8 passed" in said, said
+    assert "9 passed" in said, said
     assert re.findall("^held .*", said, re.MULTILINE)
     assert "NOT HELD" not in said
     assert "its test did not come so far" not in said
@@ -40,4 +40,4 @@ def test_the_live_suite_says_what_does_not_hold_and_what_it_did_not_look_at(tmp_
 
 
 def test_the_live_suite_does_nothing_unless_it_is_asked():
-    assert "8 skipped" in run_live()
+    assert "9 skipped" in run_live()

@@ -87,6 +87,12 @@ def wait(place, service, job_name):
         time.sleep(0.05 if place.where.is_local else 20)
 
 
+def read_lines(service, prefix_uri):
+    found = [each for each in service.store.list(prefix_uri) if each.uri.endswith(".jsonl")]
+    data = b"".join(piece for info in found for piece in service.store.read(info))
+    return [json.loads(each) for each in data.split(b"\n") if each]
+
+
 def test_what_the_importer_refuses(place, service, observe):
     names = {}
     for number, (assumption, lines) in enumerate(BREACHES.items()):
@@ -118,9 +124,7 @@ def test_what_becomes_of_lines(place, service, observe):
     lines = [json.dumps({"key": key, "n": "7", "request": each}) for key, each in OWN_LINES.items()]
     service.store.write(uri, ["\n".join([*lines, ""]).encode()])
     job = wait(place, service, create(place, service, "own", from_file(uri), to_files(f"{place.bucket_uri}/own/out")))
-    found = [each for each in service.store.list(f"{place.bucket_uri}/own/out/") if each.uri.endswith(".jsonl")]
-    data = b"".join(piece for info in found for piece in service.store.read(info))
-    rows = [json.loads(each) for each in data.split(b"\n") if each]
+    rows = read_lines(service, f"{place.bucket_uri}/own/out/")
     assert len(rows) == len(OWN_LINES), job
     by_key = {str(row.get("key")): row for row in rows}
     failed, typed = by_key.get("failed", {}), [row.get("n") for row in rows]
@@ -131,6 +135,26 @@ def test_what_becomes_of_lines(place, service, observe):
     observe("responseJsonSchema is heeded", _is_sure(text), text)
     https = by_key.get("https", {})
     observe("a file may be named by an https address", https.get("status") == "", str(https.get("status")))
+
+
+def test_a_job_over_a_former_output(place, service, observe):
+    uris = [f"{place.bucket_uri}/former-{number}/requests.jsonl" for number in (1, 2)]
+    targets = [f"{place.bucket_uri}/former-{number}/out" for number in (1, 2)]
+    lines = [json.dumps({"key": key, "request": request()}) for key in ("kept", "done")]
+    service.store.write(uris[0], ["\n".join([*lines, ""]).encode()])
+    wait(place, service, create(place, service, "former-1", from_file(uris[0]), to_files(targets[0])))
+    rows = {row["key"]: row for row in read_lines(service, f"{targets[0]}/")}
+    # As the output of a job that was cut would be, if it shows all requests.
+    cut = [rows["kept"], {**rows["done"], "response": {}}]
+    service.store.write(uris[1], [json.dumps(row).encode() + b"\n" for row in cut])
+    job = wait(place, service, create(place, service, "former-2", from_file(uris[1]), to_files(targets[1])))
+    again = {row["key"]: row["response"] for row in read_lines(service, f"{targets[1]}/")}
+    kept = again.get("kept", {}).get("responseId") == rows["kept"]["response"].get("responseId")
+    observe(
+        "a former output: what was answered comes again as it was", kept, json.dumps(job.get("error", job["state"]))
+    )
+    done = bool(again.get("done", {}).get("responseId"))
+    observe("a former output: what was not answered is", done, json.dumps(job.get("error", job["state"])))
 
 
 def test_a_table_is_spared_the_importers_rules(place, service, observe):
