@@ -124,6 +124,14 @@ def test_verify_tells_an_object_that_is_another(geminate, finished, emulator):
     assert f"gs://bucket/{first.relative_to(emulator.buckets / 'bucket')}: it is not the object" in told.err
 
 
+def test_a_dry_run_names_no_file_that_is_not_there(geminate, prompts, tmp_path):
+    with serve(tmp_path, upload=["return-403"]) as emulator:
+        geminate("build", prompts, *SPEC, "--out", "gs://bucket/a", "--endpoint", emulator.url)
+        dry = geminate("submit", "a.run", "--dry-run", "--json")
+        assert [upload["path"] for upload in dry.document["uploads"]] == [None]
+        assert "before it, a shard would be uploaded to gs://bucket/a/" in geminate("submit", "a.run", "--dry-run").err
+
+
 def test_prompts_that_changed_in_the_folder_make_no_object(geminate, prompts, tmp_path):
     command = ("build", prompts, *SPEC, "--out", "gs://bucket/a", "--endpoint")
     path = tmp_path / "a.run/prompts-00000.arrow"

@@ -60,16 +60,16 @@ def drafts_report(run: Run, target: Target | None, options: SubmitOptions) -> Re
 
 def preview_report(run: Run, preview: Preview) -> Report:
     """What a command says of create calls that it did not make."""
-    uploads = [draft for draft in preview.drafts if draft.path is not None]
+    uploads = [draft for draft in preview.drafts if draft.is_uploaded]
     document = {
         "run": str(run.folder.path),
         "url": preview.url,
-        "uploads": [{"path": str(draft.path), "uri": draft.input_uri} for draft in uploads],
+        "uploads": [{"path": draft.path and str(draft.path), "uri": draft.input_uri} for draft in uploads],
         "bodies": [draft.body for draft in preview.drafts],
     }
     count = counted(len(preview.drafts), "create call")
     sentences = [f"{count} not made" + (f"; each line is the body of a POST to {preview.url}" if preview.url else "")]
-    sentences += [f"before it, {draft.path} would be uploaded to {draft.input_uri}" for draft in uploads]
+    sentences += [f"before it, {draft.path or 'a shard'} would be uploaded to {draft.input_uri}" for draft in uploads]
     return Report(document, sentences, lines=[json.dumps(draft.body, ensure_ascii=False) for draft in preview.drafts])
 
 

@@ -20,15 +20,17 @@ class Draft:
 
     Attributes:
         attempt_id: The attempt it would be for.
-        path: The request lines in the run's folder; None where a former job's output is gone on from.
+        path: The request lines in the run's folder; None where they would be made from its prompts.
         input_uri: Where they would lie for the service.
         body: The call's body.
+        is_uploaded: Whether they would be uploaded; not where a former job's output is gone on from.
     """
 
     attempt_id: str
     path: Path | None
     input_uri: str
     body: dict[str, Any]
+    is_uploaded: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +98,9 @@ class JobPlan:
         for attempt in attempts:
             if attempt.state not in SETTLED:
                 request = self.request(attempt)
-                path = None if attempt.resumes else self.folder.requests_path(attempt.shard, attempt.number)
-                drafts.append(Draft(attempt.attempt_id, path, request.input_uri, encode_job(request)))
+                path = self.folder.requests_path(attempt.shard, attempt.number)
+                kept, uri, body = path if path.exists() else None, request.input_uri, encode_job(request)
+                drafts.append(Draft(attempt.attempt_id, kept, uri, body, is_uploaded=not attempt.resumes))
         return drafts
 
 
