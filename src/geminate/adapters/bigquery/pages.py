@@ -17,6 +17,7 @@ from geminate.adapters.bigquery import failures
 
 _PAGE_BYTES = 4 * 1024 * 1024
 """About what a page holds. BigQuery would send 10 MB, whose texts take up to four times that before Arrow has them."""
+_PIECE_BYTES = 1024 * 1024
 _MICROSECONDS = pa.timestamp("us", "UTC")
 # What a cell's text is, by its column's type; the types are those that the Storage Read API gives.
 _TYPES: dict[str, pa.DataType] = {
@@ -72,11 +73,13 @@ def iter_pages(client: bigquery.Client, table: bigquery.Table, fields: Sequence[
     }
 
     def fetch() -> _Page:
-        answer = http.get(url, params=query, timeout=failures.TIMEOUT_S)
-        if not answer.ok:
-            raise api.from_http_response(answer)
+        # Left to itself, requests takes an answer by 10 KiB.
+        with http.get(url, params=query, timeout=failures.TIMEOUT_S, stream=True) as answer:
+            if not answer.ok:
+                raise api.from_http_response(answer)
+            data = b"".join(answer.iter_content(_PIECE_BYTES))
         try:
-            return msgspec.json.decode(answer.content, type=_Page)
+            return msgspec.json.decode(data, type=_Page)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise requests.exceptions.ContentDecodingError("a page of rows is damaged") from error
 
