@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: live help install demo check fix local-bigquery test bench docs build clean
+.PHONY: live help install demo check fix local-bigquery google-genai test bench docs build clean
 
 help:
 	@echo "make install | demo | check | fix | test | bench | docs | build | clean"
@@ -50,7 +50,13 @@ $(VENV)/.local-bigquery: $(VENV)/.package
 	$(PYTHON313) -m venv $(LOCAL_BIGQUERY) && $(LOCAL_BIGQUERY)/bin/pip install --quiet local-bigquery==0.3.2 \
 	duckdb==$(DUCKDB) $(foreach name,icu ducklake spatial httpfs,duckdb-extension-$(name)==$(DUCKDB)) && touch $@; fi
 
-test: install local-bigquery
+# Google's client in an environment of its own, so that it is a second opinion on the emulator.
+google-genai: $(VENV)/.google-genai
+
+$(VENV)/.google-genai: $(VENV)/.package
+	@$(PYTHON) -m venv $(VENV)/google-genai && $(VENV)/google-genai/bin/pip install --quiet google-genai && touch $@
+
+test: install local-bigquery google-genai
 	$(BIN)/pytest --numprocesses auto
 
 # Four jobs of twenty rows in a project of your own, and ten of a few or none; what it makes there it removes.

@@ -165,7 +165,22 @@ def _await_answer(url: str, server: subprocess.Popen) -> None:
     raise AssertionError(f"no answer at {url}")
 
 
+# Made by `make google-genai`: Google's client alone, whatever versions of other things it brings.
+GOOGLE_GENAI = Path(os.environ.get("GEMINATE_GOOGLE_GENAI", Path(sys.prefix) / "google-genai"))
+_NO_GENAI = f"no environment of google-genai's own in {GOOGLE_GENAI}: make google-genai makes one"
+
+
+@pytest.fixture(scope="session")
+def genai_python() -> Path:
+    """The Python of an environment that holds google-genai, and not us."""
+    python = GOOGLE_GENAI / "bin/python"
+    if not python.exists():
+        pytest.skip(_NO_GENAI)
+    return python
+
+
 def pytest_terminal_summary(terminalreporter) -> None:
-    skipped = [report for report in terminalreporter.stats.get("skipped", []) if _NO_BIGQUERY in str(report.longrepr)]
-    if skipped:
-        terminalreporter.write_sep("!", f"{len(skipped)} TESTS DID NOT RUN: {_NO_BIGQUERY}", red=True, bold=True)
+    skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
+    for reason in (_NO_BIGQUERY, _NO_GENAI):
+        if count := sum(reason in each for each in skipped):
+            terminalreporter.write_sep("!", f"{count} TESTS DID NOT RUN: {reason}", red=True, bold=True)
