@@ -22,6 +22,16 @@ from geminate.errors import TransientError
 TRANSIENT_CODES = frozenset({408, 429, 500, 502, 503, 504})
 """What asks to try again (documentation of the retry strategy of Cloud Storage, 2026-11)."""
 
+BROKEN_CALLS = (
+    requests.ConnectionError,
+    requests.Timeout,
+    requests.exceptions.ChunkedEncodingError,
+    requests.exceptions.ContentDecodingError,
+    requests.exceptions.JSONDecodeError,
+    TransportError,
+)
+"""A call without an answer, or with one that breaks off or comes damaged."""
+
 _BLOCK_BYTES = 16 * 1024 * 1024
 """What a call brings; the services want multiples of 256 KiB."""
 _KEPT = re.compile(r"bytes=0-(\d+)")

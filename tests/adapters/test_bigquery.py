@@ -1,5 +1,6 @@
 """What BigQuery's refusals become, and that nothing but the named server is dialled."""
 
+import time
 from contextlib import closing
 from types import SimpleNamespace
 
@@ -68,6 +69,17 @@ def test_a_quota_that_is_used_up_is_no_missing_permission(reason, error):
 
     with pytest.raises(error, match=DATASET):
         BigQueryTables(SimpleNamespace(get_dataset=refuse)).locate(DATASET)
+
+
+@pytest.mark.parametrize("call", [0, 1])
+def test_a_query_that_is_never_answered_is_asked_again(open_tables, monkeypatch, call):
+    monkeypatch.setattr("geminate.adapters.bigquery.tables.TIMEOUT_S", 1.0)
+    monkeypatch.setattr(failures, "RETRY", failures.RETRY.with_timeout(50))
+    tables = open_tables(*["stall-for-0s"] * call, "stall-for-60s")
+    started = time.monotonic()
+    with pytest.raises(InputError, match="the query"):
+        tables.query("SELECT a FROM `emulated.words.nothing` LIMIT 1")
+    assert time.monotonic() - started < 60
 
 
 def test_what_passes_is_asked_for_again(open_tables):

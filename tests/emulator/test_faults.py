@@ -53,6 +53,13 @@ class TestCalls:
         assert post(client, fault).ok
         assert time.monotonic() - started >= 0.3
 
+    def test_an_answer_that_breaks_off_or_comes_damaged(self, client):
+        with pytest.raises(requests.exceptions.ChunkedEncodingError, match="IncompleteRead"):
+            post(client, "return-broken-stream")
+        with pytest.raises(requests.exceptions.JSONDecodeError):
+            post(client, "return-corrupted-data").json()
+        assert count_jobs(client) == 2
+
     def test_the_script_is_used_up_entry_by_entry(self, emulate):
         client = emulate(
             faults={"http": {"create": ["return-503; times=2", "return-429; retry-after=1"], "get": ["return-500"]}}

@@ -33,7 +33,7 @@ class CallFault(msgspec.Struct, frozen=True):
         after_bytes: How many bytes of the body, or else of the answer, pass before it strikes; None for none.
         broken: Whether the answer breaks off.
         final_only: Whether it waits for the call that ends an upload, and shortens its answer instead.
-        corrupt: Whether the bytes of the object that is read come damaged.
+        corrupt: Whether the answer, or the bytes of the object that is read, come damaged.
     """
 
     code: int | None = None
@@ -52,10 +52,16 @@ class CallFault(msgspec.Struct, frozen=True):
         """Whether the call is answered all the same, only later."""
         return not self.reset and self.code is None
 
+    def damage(self, body: bytes) -> bytes:
+        """What comes of an answer's body."""
+        if self.broken:
+            return body[: len(body) // 2 if self.after_bytes is None else self.after_bytes]
+        return bytes(byte ^ 0xFF for byte in body[:1]) + body[1:] if self.corrupt else body
+
     @property
     def is_of_streams(self) -> bool:
         """Whether it means something only where bytes are streamed."""
-        return self.broken or self.corrupt or self.after_bytes is not None
+        return self.final_only or self.after_bytes is not None
 
 
 def parse_call_fault(text: str) -> CallFault:
@@ -91,7 +97,7 @@ def parse_call_fault(text: str) -> CallFault:
 def no_such_fault(text: str) -> UsageError:
     """Why a line is refused."""
     remedy = (
-        "say return-CODE, reset-before, reset-after or stall-for-Ns, then ; commit, ; retry-after=N, ; times=N; "
-        "for storage also return-CODE-after-NK, return-broken-stream or return-corrupted-data"
+        "say return-CODE, reset-before, reset-after, stall-for-Ns, return-broken-stream or return-corrupted-data, "
+        "then ; commit, ; retry-after=N, ; times=N; for storage also return-CODE-after-NK"
     )
     return UsageError(f"no such fault: {text!r}", where="fault script", remedy=remedy)

@@ -21,11 +21,11 @@ A script is a mapping, or a YAML or JSON file of one::
 An entry of ``jobs`` can also come with its create call, as JSON in the header ``x-geminate-fault``.
 
 Words for calls: ``return-CODE``, ``reset-before`` and ``reset-after`` the job is made (``return-reset-connection`` is
-the first of these), ``stall-for-Ns``; ``commit`` does the call's work before the fault. For storage also
-``return-CODE-after-NK`` of the body, ``return-broken-stream`` (``-after-NK``) of the answer,
-``return-broken-stream-final-chunk-after-NB`` of the answer that ends an upload, ``return-corrupted-data``,
-``stall-for-Ns-after-NK``. They follow Google's storage testbench where it has a word. Rates are decided by each row's
-key, so the same rows fail again the next time.
+the first of these), ``stall-for-Ns``, ``return-broken-stream`` and ``return-corrupted-data`` of the answer; ``commit``
+does the call's work before the fault. For storage also ``return-CODE-after-NK`` of the body,
+``return-broken-stream-after-NK`` of the answer, ``return-broken-stream-final-chunk-after-NB`` of the answer that ends
+an upload, ``stall-for-Ns-after-NK``. They follow Google's storage testbench where it has a word. Rates are decided by
+each row's key, so the same rows fail again the next time.
 """
 
 from __future__ import annotations
@@ -235,7 +235,7 @@ def _parse(word: str, section: str) -> CallFault:
     has_stream = fault.broken or fault.after_bytes is not None
     if section == "http" and fault.is_of_streams:
         raise no_such_fault("a fault of streams, for a call without one")
-    if section == "tables" and (fault.corrupt or fault.final_only or (has_stream and fault.stall_s)):
+    if section == "tables" and (fault.final_only or (has_stream and fault.stall_s)):
         raise no_such_fault("a fault of objects, for a call about tables")
     return fault
 

@@ -8,6 +8,7 @@ import struct
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol
@@ -216,7 +217,7 @@ class _Handler(BaseHTTPRequestHandler):
             headers = {} if fault.retry_after_s is None else {"Retry-After": str(fault.retry_after_s)}
             self._send(fault.code, ApiError(fault.code, *CALL_STATUSES[fault.code]).document(), headers)
         else:
-            self._send(200, self.server.answer(call) if document is None else document)
+            self._send(200, self.server.answer(call) if document is None else document, fault=fault)
 
     def _read_body(self, most: int) -> bytes:
         if "chunked" in self.headers.get("Transfer-Encoding", ""):
@@ -230,17 +231,21 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         return ApiError(status, "INVALID_ARGUMENT", message)
 
-    def _send(self, code: int, document: dict[str, Any], headers: dict[str, str] | None = None) -> None:
-        body = msgspec.json.format(msgspec.json.encode(document), indent=2)
-        self._send_reply(HttpReply(code, body, {"Content-Type": "application/json; charset=UTF-8", **(headers or {})}))
+    def _send(
+        self, code: int, document: dict[str, Any], headers: dict[str, str] | None = None, fault: CallFault | None = None
+    ) -> None:
+        reply = HttpReply.of_json(document, code, **(headers or {}))
+        self._send_reply(replace(reply, body=msgspec.json.format(reply.body, indent=2)), fault)
 
-    def _send_reply(self, reply: HttpReply) -> None:
+    def _send_reply(self, reply: HttpReply, fault: CallFault | None) -> None:
+        if fault and fault.broken:
+            self.close_connection = True
         self.send_response(reply.code)
         self.send_header("Content-Length", str(len(reply.body)))
         for name, value in reply.headers.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(reply.body)
+        self.wfile.write(fault.damage(reply.body) if fault else reply.body)
 
 
 def reset_connection(handler: BaseHTTPRequestHandler) -> None:

@@ -81,6 +81,7 @@ CALL_STATUSES = {
     404: ("NOT_FOUND", "Requested entity was not found."),
     408: ("DEADLINE_EXCEEDED", "The request timed out."),
     409: ("ABORTED", "The operation was aborted."),
+    412: ("FAILED_PRECONDITION", "A precondition does not hold."),
     429: ("RESOURCE_EXHAUSTED", "Resource exhausted. Please try again later."),
     499: ("CANCELLED", "The operation was cancelled."),
     500: ("INTERNAL", "Internal error encountered."),

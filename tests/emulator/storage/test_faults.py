@@ -158,6 +158,6 @@ def test_a_header_that_says_nothing_is_refused(http):
 
 
 def test_jobs_have_no_streams_to_break(client):
-    for word in ("return-corrupted-data", "return-503-after-1K"):
+    for word in ("return-broken-stream-final-chunk-after-5B", "return-503-after-1K"):
         answer = client.call("GET", "projects/p/locations/l/batchPredictionJobs", headers={FAULT_HEADER: word})
         assert answer.status_code == 400

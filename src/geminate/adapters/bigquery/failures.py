@@ -13,7 +13,7 @@ from google.api_core.retry import Retry
 from google.auth import exceptions as auth
 
 from geminate.errors import AccessError, GeminateError, InputError, TargetError, TransientError
-from geminate.resumable import TRANSIENT_CODES
+from geminate.resumable import BROKEN_CALLS, TRANSIENT_CODES
 
 SERVICE = "BigQuery"
 TIMEOUT_S = 60.0
@@ -34,17 +34,6 @@ PASSING = frozenset(
 
 By the error table of the BigQuery documentation, read 2026-11-22.
 """
-
-
-# An answer that breaks off is neither of requests' own errors of connections.
-_BROKEN = (
-    auth.TransportError,
-    requests.exceptions.ChunkedEncodingError,
-    requests.exceptions.ConnectionError,
-    requests.exceptions.ContentDecodingError,
-    requests.exceptions.JSONDecodeError,
-    requests.exceptions.Timeout,
-)
 
 
 @contextmanager
@@ -81,7 +70,7 @@ def refusal(uri: str, reason: str, code: int = 0, message: str = "") -> Geminate
 def _is_passing(error: Any) -> bool:
     if isinstance(error, api.GoogleAPICallError):
         return _details(error).get("reason") in PASSING or int(error.code or 0) in TRANSIENT_CODES
-    return isinstance(error, _BROKEN)
+    return isinstance(error, BROKEN_CALLS)
 
 
 def _is_passing_code(code: int) -> bool:

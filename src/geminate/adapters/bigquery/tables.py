@@ -101,7 +101,7 @@ class BigQueryTables:
         """
         where = "the query"
         with errors_about(where):
-            dry = self._client.query(sql, bigquery.QueryJobConfig(dry_run=True), retry=failures.RETRY, job_retry=None)
+            dry = self._begin_query(sql, bigquery.QueryJobConfig(dry_run=True))
             billed = _billed_bytes(int(dry.total_bytes_processed or 0))
             if max_bytes_billed is not None and billed > max_bytes_billed:
                 raise InputError(
@@ -111,12 +111,14 @@ class BigQueryTables:
                 )
             # Google's client makes the text "None" of a None.
             limit = {} if not max_bytes_billed else {"maximum_bytes_billed": max_bytes_billed}
-            settings = bigquery.QueryJobConfig(**limit)
-            job = self._client.query(sql, settings, retry=failures.RETRY, job_retry=None)
+            job = self._begin_query(sql, bigquery.QueryJobConfig(**limit))
             job.result(retry=failures.RETRY, job_retry=None, max_results=0)
             table = self._client.get_table(job.destination, retry=failures.RETRY, timeout=TIMEOUT_S)
             # Nobody else writes to a query's own table, so its version tells nothing.
             return replace(_info(table), version="")
+
+    def _begin_query(self, sql: str, settings: bigquery.QueryJobConfig) -> Any:
+        return self._client.query(sql, settings, retry=failures.RETRY, timeout=TIMEOUT_S, job_retry=None)
 
     def close(self) -> None:
         """Nothing; its connections are closed."""
@@ -128,7 +130,7 @@ class BigQueryTables:
 
     def _iter_rows(self, table: bigquery.Table, fields: list[Any]) -> Iterator[pa.RecordBatch]:
         if self._read_client is not None:
-            rows = self._client.list_rows(table, selected_fields=fields, retry=failures.RETRY)
+            rows = self._list_rows(table, fields)
             batches = rows.to_arrow_iterable(bqstorage_client=self._read_client, max_queue_size=_QUEUED_PAGES)
             try:
                 first = next(batches, None)
@@ -143,7 +145,10 @@ class BigQueryTables:
             yield from iter_pages(self._client, table, fields)
             return
         # Without a storage client given, rows come over REST alone; Google's client dials no other host then.
-        yield from self._client.list_rows(table, selected_fields=fields, retry=failures.RETRY).to_arrow_iterable()
+        yield from self._list_rows(table, fields).to_arrow_iterable()
+
+    def _list_rows(self, table: bigquery.Table, fields: list[Any]) -> Any:
+        return self._client.list_rows(table, selected_fields=fields, retry=failures.RETRY, timeout=TIMEOUT_S)
 
     def _loaded(self, uri: str, job: Any) -> TableInfo:
         info = self.stat(uri)

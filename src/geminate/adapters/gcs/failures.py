@@ -10,15 +10,23 @@ from typing import Any
 import requests
 import urllib3
 from google.api_core import exceptions as api
+from google.api_core.retry import Retry
 from google.auth import exceptions as auth
 from google.cloud.storage.exceptions import InvalidResponse
-from google.cloud.storage.retry import DEFAULT_RETRY
 
 from geminate.errors import AccessError, GeminateError, InputError, TargetError, TransientError
-from geminate.resumable import TRANSIENT_CODES
+from geminate.resumable import BROKEN_CALLS, TRANSIENT_CODES
 
 SERVICE = "Cloud Storage"
-RETRY = DEFAULT_RETRY.with_delay(initial=0.25, maximum=16, multiplier=2).with_timeout(120)
+
+
+def _is_passing(error: Any) -> bool:
+    if isinstance(error, api.GoogleAPICallError | InvalidResponse):
+        return code_of(error) in TRANSIENT_CODES
+    return isinstance(error, (*BROKEN_CALLS, urllib3.exceptions.HTTPError, ConnectionError))
+
+
+RETRY = Retry(initial=0.25, maximum=16, multiplier=2, timeout=120, predicate=_is_passing)
 """For calls that may be repeated: those that only read, those that make nothing visible, and deletes of one version."""
 TIMEOUT_S = (10, 60)
 """For a connection, and for each silence on it."""

@@ -107,13 +107,11 @@ def _read_request(connection: Connection) -> HttpRequest:
 
 
 def _send(connection: Connection, reply: HttpReply, fault: CallFault | None) -> None:
-    body = reply.body
-    if fault is not None and fault.broken:
-        body = body[: len(body) // 2 if fault.after_bytes is None else fault.after_bytes]
+    if fault and fault.broken:
         connection.close_connection = True
     connection.send_response(reply.code)
     connection.send_header("Content-Length", str(len(reply.body)))
     for name, value in reply.headers.items():
         connection.send_header(name, value)
     connection.end_headers()
-    connection.wfile.write(body)
+    connection.wfile.write(fault.damage(reply.body) if fault else reply.body)
