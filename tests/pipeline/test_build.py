@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 
 import jsonschema
 import pyarrow as pa
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from geminate.errors import PromptError, TargetError, TransientError
 from geminate.formats.prompts import PromptOptions, open_prompts
 from geminate.pipeline.build import BuildOptions, build_run
+from geminate.pipeline.run_folder import shard_files
 from geminate.pipeline.run_folder.folder import REJECT_COLUMN, RunFolder
 from geminate.pipeline.verify import iter_damages
 from geminate.stages.specs import Spec
@@ -188,3 +190,12 @@ def test_half_a_surrogate_pair_in_a_cell_of_json_rejects_its_row(tmp_path):
     build_run(open_prompts(pa.table({"key": ["a", "b"], "turns": turns})), spec, tmp_path / "run")
     (violation,) = map(json.loads, (tmp_path / "run/violations.jsonl").read_text().splitlines())
     assert (violation["key"], violation["rule"]) == ("b", "json.syntax")
+
+
+def test_an_error_is_told_although_the_disk_is_still_at_work(tmp_path, monkeypatch):
+    monkeypatch.setattr(shard_files, "_SYNC_BYTES", 1)
+    monkeypatch.setattr(shard_files.os, "fsync", lambda _number: time.sleep(0.02))
+    table = pa.table({"key": [*(f"w{n}" for n in range(20)), None], "word": ["one"] * 21})
+    with pytest.raises(PromptError, match="no key in column 'key'"):
+        build(tmp_path / "run", table, rows=1)
+    assert list(tmp_path.iterdir()) == []

@@ -55,10 +55,13 @@ class ShardFiles:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._beside, self._disk:
-            if kind is None:
+        self._beside.shutdown()
+        if kind is None:
+            with self._disk:
                 self.finish()
-            elif self._open is not None:
+        else:
+            self._disk.stop()
+            if self._open is not None:
                 self._open.abandon()
 
     def write(self, cutter: ShardCutter, prompts: pa.RecordBatch, lines: pa.Array) -> None:
