@@ -1,7 +1,11 @@
 """Shards that lie in a bucket alone: no file of them here, and every later command finds their lines."""
 
+import json
 from contextlib import contextmanager
+from functools import partial
 
+import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
@@ -85,6 +89,10 @@ def finished(geminate, prompts, emulator):
     return "rows.parquet.run"
 
 
+def json_line(row):
+    return json.dumps(row) + "\n"
+
+
 def outcomes(path):
     return pq.read_table(path)["gemini_outcome"].to_pylist()
 
@@ -149,14 +157,19 @@ def test_prompts_that_changed_in_the_folder_make_no_object(geminate, prompts, tm
 
 
 @pytest.mark.usefixtures("finished")
-def test_a_join_between_buckets_makes_no_copy_of_either_side(geminate, emulator, tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["words.parquet", "words.csv", "words.jsonl"])
+def test_a_join_between_buckets_makes_no_copy_of_either_side(geminate, emulator, tmp_path, monkeypatch, name):
     table = pq.read_table(tmp_path / "rows.parquet", columns=["key", "word", "number"])
-    pq.write_table(table, emulator.buckets / "bucket/words.parquet", row_group_size=7)
+    write = {"words.parquet": partial(pq.write_table, row_group_size=7), "words.csv": pa.csv.write_csv}
+    write["words.jsonl"] = lambda rows, path: path.write_text("".join(map(json_line, rows.to_pylist())))
+    write[name](table, emulator.buckets / "bucket" / name)
     (predictions,) = emulator.buckets.glob("bucket/a/*/predictions")
     where = ("--endpoint", emulator.url, "--predictions", f"gs://{predictions.relative_to(emulator.buckets)}/")
     with monkeypatch.context() as patched:
+        # What is put by goes to a temporary file at once, and there is no place for one.
+        patched.setattr("geminate.formats.kept_rows._MEMORY_BYTES", 0)
         patched.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
-        joined = geminate("join", "--inputs", "gs://bucket/words.parquet", *where, "-o", "joined.parquet")
+        joined = geminate("join", "--inputs", f"gs://bucket/{name}", *where, "-o", "joined.parquet")
         alone = geminate("join", *where, "-o", "alone.parquet")
     assert joined.code == 3, joined.err
     assert pq.read_table(tmp_path / "joined.parquet")["key"].equals(table["key"])

@@ -98,6 +98,20 @@ def test_some_columns_of_parquet_are_read_without_the_others(store):
     assert store.read_bytes < size / 2
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_lines_are_read_again_instead_of_being_put_by(store, monkeypatch, suffix):
+    monkeypatch.setattr("geminate.formats.kept_rows._MEMORY_BYTES", 0)
+    size = write(store, suffix)
+    prompts = open_prompts(URI + suffix, store=store)
+    assert prompts.columnar_bytes == size
+    parts = list(prompts.iter_columns(["number", "key"]))
+    assert {tuple(part.schema.names) for part in parts} == {("number", "key")}
+    assert [key for part in parts for key in part["key"].to_pylist()] == [row["key"] for row in ROWS]
+    # Nobody knows how long the rows of packed lines are.
+    write(store, f"{suffix}.gz")
+    assert open_prompts(f"{URI}{suffix}.gz", store=store).columnar_bytes is None
+
+
 def test_wide_parquet_is_fetched_about_once(store, monkeypatch):
     monkeypatch.setattr(stored, "_BLOCK_BYTES", 2 << 20)
     chance = random.Random(1)

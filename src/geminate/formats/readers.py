@@ -70,7 +70,7 @@ class Reader:
         schema: Its columns, in plain types.
         iter_parts: Its rows, numbered, in small record batches of any encoding.
         identify: Reads what tells that it has changed.
-        columns: How to read some columns, None where reading them costs as much as reading all.
+        columns: How to read some columns and later all, None where it is better to put the rows by.
     """
 
     name: str
@@ -136,7 +136,11 @@ def _open_file(source: Source, shape: Shape, columns: tuple[str, ...] | None, sp
     if source.format in delimited.DELIMITERS:
         text = delimited.open_delimited(source, columns)
         schema = pa.schema([pa.field(name, pa.string()) for name in text.names])
-        return lambda: Reader(source.name, schema, lambda: iter_numbered(delimited.iter_record_batches(text)), identify)
+
+        def iter_rows() -> Iterator[Numbered]:
+            return iter_numbered(delimited.iter_record_batches(text))
+
+        return lambda: Reader(source.name, schema, iter_rows, identify, _columns_of(source, iter_rows))
     table = _TABLES[source.format]
     plain = _unpacked(source, spool)
     schema = plain_schema(table.read_schema(plain), source.name)
@@ -160,9 +164,21 @@ def _open_json(source: Source, shape: Shape) -> Callable[[], Reader]:
             source.check_unchanged()
             return kept.iter_parts(schema) if is_kept else iter_typed(iter_blocks, shape, source.name)
 
-        return Reader(source.name, schema, iter_parts, partial(read_identity, source))
+        identify = partial(read_identity, source)
+        return Reader(source.name, schema, iter_parts, identify, _columns_of(source, iter_parts))
 
     return finish
+
+
+def _columns_of(source: Source, iter_parts: IterParts) -> Columns | None:
+    """How to read some columns of lines: of an object by reading it whole, which is better than to put its rows by."""
+    if isinstance(source.place, LocalBytes) or compression_of(source) is not None:
+        return None
+
+    def iter_some(names: Sequence[str]) -> Iterator[Numbered]:
+        return (Numbered(part.record_batch.select(names), part.numbers) for part in iter_parts())
+
+    return Columns(source.place.size_bytes, iter_some)
 
 
 def _open_mappings(rows: list[Any], shape: Shape) -> Callable[[], Reader]:
