@@ -4,10 +4,14 @@ import json
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pyarrow.parquet as pq
 import pytest
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import bigquery
+
+from geminate.emulator import Emulator, EmulatorOptions
 
 GEMINATE = [sys.executable, "-m", "geminate"]
 PROMPT = ("--model", "gemini-3.5-flash", "--prompt", "Rate {{ word }}.")
@@ -103,6 +107,21 @@ def test_a_run_whose_objects_lie_on_another_server(gcs_url, tmp_path, monkeypatc
     assert [row["gemini_outcome"] for row in pq.read_table(tmp_path / "rows.parquet").to_pylist()] == ["ok", "ok"]
     assert list((tmp_path / "served/buckets").iterdir()) == []
     assert list((tmp_path / "served/scratch").iterdir()) == []
+
+
+def test_a_run_whose_tables_lie_on_another_server(tmp_path, monkeypatch):
+    (tmp_path / "prompts.csv").write_text("key,word\n001,tyrant\n002,abdomen\n")
+    with Emulator(tmp_path / "other", EmulatorOptions(new_dataset_location="us-central1")) as other:
+        monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", other.url)
+        with served("--dir", str(tmp_path / "served"), "--bigquery-endpoint", other.url) as url:
+            where = ("--endpoint", url, "--location", "us-central1", "--staging", "bq://emulated.words")
+            finished = geminate(tmp_path, "run", "prompts.csv", *PROMPT, *where, "-o", "bq://emulated.words.rows")
+            assert finished.returncode == 0, finished.stderr
+        options = {"api_endpoint": other.url}
+        with closing(bigquery.Client("emulated", credentials=AnonymousCredentials(), client_options=options)) as client:
+            assert client.get_table("emulated.words.rows").num_rows == 2
+            assert len(list(client.list_tables("emulated.words"))) == 3
+    assert not (tmp_path / "served/tables.duckdb").exists()
 
 
 def test_a_cancelled_run_ends_and_its_prompts_are_missing_or_done(emulator, tmp_path):
