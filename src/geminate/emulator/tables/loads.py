@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -168,6 +169,11 @@ def _open(file: IO[bytes]) -> Iterable[bytes]:
 def _decode(line: bytes) -> Any:
     if len(line) > MAX_ROW_BYTES:
         raise BigQueryError("invalid", f"Row size is larger than: {MAX_ROW_BYTES}.")
+    with suppress(msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        row = msgspec.json.decode(line)
+        # As long as before, so that no member came twice, of which the first counts.
+        if len(msgspec.json.encode(row)) == len(line.rstrip()):
+            return row
     try:
         return json.loads(line, object_pairs_hook=first_members, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:

@@ -96,11 +96,17 @@ def encode_row(row: Any, fields: list[Field], *, ignore_unknown: bool, json_as_t
     """
     if not isinstance(row, dict):
         raise BigQueryError("invalid", "Value is not an object")
-    # Column names know no case.
-    given = {name.lower(): value for name, value in row.items()}
-    if not ignore_unknown and (unknown := given.keys() - {field.name.lower() for field in fields}):
-        raise BigQueryError("invalid", f"No such field: {min(unknown)}.")
-    cells = (_cell(given.get(field.name.lower()), field, json_as_text=json_as_text) for field in fields)
+    given, names = row, [field.name for field in fields]
+    if not row.keys() <= set(names):  # Column names know no case.
+        given, names = {name.lower(): value for name, value in row.items()}, [name.lower() for name in names]
+        if not ignore_unknown and (unknown := given.keys() - set(names)):
+            raise BigQueryError("invalid", f"No such field: {min(unknown)}.")
+    cells = [
+        None
+        if name not in given and field.mode == "NULLABLE"
+        else _cell(given.get(name), field, json_as_text=json_as_text)
+        for name, field in zip(names, fields, strict=True)
+    ]
     return [
         cell if cell is None or not field.is_nested else msgspec.json.encode(cell).decode()
         for cell, field in zip(cells, fields, strict=True)
