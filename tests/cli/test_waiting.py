@@ -126,15 +126,16 @@ def test_waiting_honours_retry_after_and_ends_with_the_counts(geminate, prompts,
 def test_an_interrupted_wait_leaves_the_jobs_and_says_how_to_cancel(geminate, prompts, emulate, tmp_path):
     geminate("build", prompts, *SPEC, "--out", "words.run")
     geminate("submit", "words.run", *emulate(row_latency_s=60, faults={"http": {"get": ["stall-for-30s"]}}))
-    command = [sys.executable, "-m", "geminate", "wait", "words.run"]
-    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as waiting:
+    command = [sys.executable, "-m", "geminate", "wait", "words.run", "--json"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as waiting:
         # Not by the run's lock: who looks whether it is held holds it for a moment himself.
         while emulate.emulator._faults._calls["http", "get"]:
             time.sleep(0.05)
         waiting.send_signal(signal.SIGINT)
-        said = waiting.communicate(timeout=20)[1]
+        error = json.loads(waiting.communicate(timeout=20)[0])["error"]
     assert waiting.returncode == 130
-    assert "geminate cancel words.run" in said
+    assert "geminate cancel words.run" in error["message"]
+    assert (error["kind"], error["exit_code"]) == ("Interrupted", 130)
     assert [job["state"] for job in jobs_of(tmp_path)] == ["JOB_STATE_RUNNING"]
 
 

@@ -193,6 +193,7 @@ class Run:
 
         Raises:
             TransientError: The service did not answer for long; the same call goes on.
+            UsageError: No job was ever made.
         """
         with self._open() as run:
             return wait_for_jobs(run.ledger, run.outside.jobs, self._clock, run.poll, notify)
@@ -208,10 +209,7 @@ class Run:
             return Cancelled(cancel_jobs(run.ledger, run.outside.jobs, self._clock), abandoned)
 
     def retry(
-        self,
-        wanted: RetryOptions | None = None,
-        notify: Notify = silent,
-        options: SubmitOptions | None = None,
+        self, wanted: RetryOptions | None = None, notify: Notify = silent, options: SubmitOptions | None = None
     ) -> Planned:
         """What was planned and submitted: a new attempt of the prompts that did not succeed and may.
 
