@@ -313,6 +313,7 @@ def test_a_retry_takes_the_options_of_submit(geminate, prompts, emulate, tmp_pat
     shown = geminate("retry", run, "--dry-run")
     (body,) = map(json.loads, shown.out.splitlines())
     assert (shown.code, "2 prompts in 1 new attempt" in shown.err) == (0, True)
+    assert "before it, a shard would be uploaded to gs://bucket/x/" in shown.err
     assert sorted(path.name for path in run.iterdir()) == before
     over = geminate("retry", run, "--max-jobs", 1)
     assert (over.code, "2 jobs, and the limit is 1" in over.err) == (5, True)

@@ -251,10 +251,8 @@ class Run:
 
         with self._open() as run:
             planned = plan_retry(run.collector(), wanted or RetryOptions())
-            try:
-                return planned, self._preview(run.ledger, run.target, settings, planned.attempts)
-            finally:
-                planned.drop(self.folder)
+            planned.drop(self.folder)
+            return planned, self._preview(run.ledger, run.target, settings, planned.attempts)
 
     def status(self, *, refresh: bool = True) -> RunStatus:
         """Every attempt with its job, asked for anew unless ``refresh`` is off; as last seen if nobody answers."""
