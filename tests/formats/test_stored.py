@@ -134,6 +134,14 @@ def test_an_object_that_changed_since_it_was_looked_at_is_told(store, monkeypatc
         rows_of(prompts)
 
 
+def test_pages_of_parquet_that_came_damaged_are_told_by_their_checksums(store):
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist(ROWS), sink, compression="none", use_dictionary=False, write_page_checksum=True)
+    store.write(f"{URI}.parquet", [sink.getvalue().to_pybytes().replace(b"line 1234", b"lime 1234", 1)])
+    with pytest.raises(PromptError, match=r"cannot be read .*CRC"):
+        rows_of(open_prompts(f"{URI}.parquet", store=store))
+
+
 @pytest.mark.parametrize("suffix", [".parquet", ".csv", ".jsonl.gz"])
 def test_a_store_that_does_not_answer_is_no_fault_of_the_prompts(store, monkeypatch, suffix):
     monkeypatch.setattr("geminate.formats.kept_rows._MEMORY_BYTES", 0)
