@@ -14,7 +14,7 @@ from geminate.adapters.bigquery import failures
 from geminate.connect import open_tables
 from geminate.emulator import Emulator, EmulatorOptions
 from geminate.errors import TransientError
-from geminate.formats.prompts import open_prompts
+from geminate.formats.prompts import PromptOptions, open_prompts
 from geminate.pipeline.build import BuildOptions
 
 SPEC = gm.Spec.from_prompt("gemini-3.5-flash", "Rate {{ word }}.")
@@ -95,3 +95,18 @@ def test_a_fault_at_every_kind_of_call_gives_the_same_rows_once(tmp_path, expect
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_at_every_second_call_of_all_gives_them_too(tmp_path, expected, fault):
     assert run_all(tmp_path, {"any": [fault, "stall-for-0s"] * 60}).equals(expected)
+
+
+@pytest.mark.parametrize("verb", ["insert", "query", "job", "read"])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_prompts_of_a_query_are_the_same_whatever_its_calls_meet(tmp_path, verb, fault):
+    prepare(tmp_path / "emulator")
+    options = EmulatorOptions(faults={"tables": {verb: [fault, "stall-for-0s", "stall-for-0s"] * 10}})
+    read = PromptOptions(max_bytes_billed=10**8)
+    with Emulator(tmp_path / "emulator", options) as emulator:
+        where = gm.Where(endpoint=emulator.url, location="us-central1")
+        with closing(open_tables(where)) as tables:
+            sql = "bq:SELECT key, word FROM emulated.words.prompts"
+            prompts = finish(lambda: open_prompts(sql, tables=tables, options=read))
+    rows = pa.Table.from_batches(prompts.iter_record_batches()).to_pylist()
+    assert rows == [{"key": f"k{number}", "word": f"word {number}"} for number in range(12)]
