@@ -1,5 +1,6 @@
 """Prompts to joined rows through the command, the emulator and back."""
 
+import hashlib
 import json
 import shutil
 from collections import Counter
@@ -109,7 +110,8 @@ def test_a_build_for_a_bucket_writes_its_shards_there(geminate, tmp_path):
     where = ("--endpoint", "http://127.0.0.1:1", "--buckets", "buckets")
     geminate("build", WORDS, *PROMPT, "--out", "gs://bucket/words", *where)
     (shard,) = (tmp_path / "buckets/bucket/words").rglob("requests-*.jsonl")
-    assert shard.read_bytes() == (tmp_path / "words.run/requests-00000.jsonl").read_bytes()
+    (record,) = json.loads((tmp_path / "words.run/manifest.json").read_text())["shards"]
+    assert hashlib.sha256(shard.read_bytes()).hexdigest() == record["sha256"]
 
 
 def test_damage_to_a_run_is_found(geminate, tmp_path):
