@@ -8,6 +8,7 @@ import pytest
 from google.api_core.exceptions import Forbidden
 from google.api_core.retry import Retry
 from google.auth.credentials import AnonymousCredentials
+from google.auth.transport.requests import AuthorizedSession
 from google.cloud import bigquery
 from requests import Response
 
@@ -129,9 +130,23 @@ def test_an_upload_goes_on_where_it_broke_whatever_its_length(open_tables, fault
     assert info.rows == number
 
 
+def test_what_was_kept_of_a_block_is_not_sent_again(open_tables, monkeypatch):
+    monkeypatch.setattr(resumable, "_BLOCK_BYTES", 4 * BLOCK_BYTES)
+    sent, put = [], AuthorizedSession.put
+    monkeypatch.setattr(
+        AuthorizedSession, "put", lambda self, url, data, **more: sent.append(len(data)) or put(self, url, data, **more)
+    )
+    line = b'{"key":"' + b"x" * 1000 + b'"}\n'
+    # The dataset, the job and the upload's beginning are asked for before.
+    tables = open_tables(*["stall-for-0s"] * 3, "return-503-after-300K")
+    info = tables.load(f"{DATASET}.t", [TableColumn("key", "STRING")], lambda: [line] * 900, "load")
+    whole = len(line) * 900
+    assert (info.rows, sent) == (900, [whole, 0, whole - BLOCK_BYTES])
+
+
 def test_an_upload_that_is_answered_by_nonsense_ends(open_tables, monkeypatch):
     answer = Response()
     answer.status_code, answer._content = 200, b"no document"
-    monkeypatch.setattr("google.auth.transport.requests.AuthorizedSession.put", lambda *_, **__: answer)
+    monkeypatch.setattr(AuthorizedSession, "put", lambda *_, **__: answer)
     with pytest.raises(TransientError, match=r"BigQuery failed 8 times, the last time so: the answer is no document"):
         open_tables().load(f"{DATASET}.t", [TableColumn("key", "STRING")], lambda: [b'{"key":"a"}\n'], "load")

@@ -5,8 +5,12 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+import requests
 from google.api_core import exceptions as api
 from google.cloud import bigquery
+
+from geminate.emulator.faults import Faults
+from geminate.errors import UsageError
 
 KEYED = [("key", "STRING"), ("request", "JSON")]
 ROWS = [{"key": "a", "request": {"contents": []}}, {"key": "b", "request": {"b": 1, "a": {}}}]
@@ -206,3 +210,19 @@ def test_a_fault_meets_the_calls_on_tables(emulate, bq):
         assert other.get_dataset("words", retry=None).location == "us-central1"
     finally:
         other.close()
+
+
+@pytest.mark.usefixtures("bq")
+def test_a_fault_meets_one_kind_of_call_and_breaks_its_answer_off(emulate):
+    client = emulate(faults={"tables": {"table": ["return-broken-stream"], "job": ["return-404"]}})
+    url = f"{client.emulator.url}/bigquery/v2/projects/rehearsal/datasets/words"
+    assert requests.get(url, timeout=5).json()["location"] == "us-central1"
+    with pytest.raises(requests.exceptions.ChunkedEncodingError):
+        requests.get(f"{url}/tables", timeout=5).json()
+    assert requests.get(f"{url}/tables", timeout=5).json()["totalItems"] == 0
+
+
+@pytest.mark.parametrize("word", ["return-broken-stream-final-chunk-after-1K", "stall-for-1s-after-64K"])
+def test_a_fault_of_objects_is_none_of_tables(word):
+    with pytest.raises(UsageError, match="a fault of objects, for a call about tables"):
+        Faults({"tables": {"read": [word]}})
