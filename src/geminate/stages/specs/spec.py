@@ -191,7 +191,7 @@ class Spec:
         if not isinstance(self.request, Mapping):
             raise SpecError("the request is no mapping", where=where, remedy="write a GenerateContentRequest")
         request: dict[str, Any] = read_source(self.request, where)
-        if _depth_of(request) > MAX_DEPTH:
+        if _is_deeper(request, MAX_DEPTH):
             raise SpecError("the request is nested too deep", where=where)
         request = _in_camel_case(request, request_node())
         for path, text in _iter_strings(request, "$.request"):
@@ -280,9 +280,10 @@ def _iter_strings(value: Any, path: str) -> Iterator[tuple[str, str]]:
             yield from _iter_strings(element, f"{path}[{at}]")
 
 
-def _depth_of(value: Any) -> int:
+def _is_deeper(value: Any, depth: int) -> bool:
+    """Whether it is nested deeper than that; it is not followed any further."""
     members = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return 1 + max(map(_depth_of, members), default=0)
+    return depth < 1 or any(_is_deeper(member, depth - 1) for member in members)
 
 
 def _in_camel_case(value: Any, node: Node | None) -> Any:
