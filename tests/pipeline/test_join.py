@@ -206,3 +206,29 @@ def test_a_prompt_column_with_the_prefix_is_a_clash_that_another_prefix_mends(tm
     with pytest.raises(UsageError, match="gemini_text"):
         gm.join(prompts, path)
     assert gm.join(prompts, path, prefix="p_").read_all()["p_outcome"].to_pylist() == ["ok"]
+
+
+NOT_UTF8 = b"caf\xe9"
+
+
+def as_strings(values):
+    return pa.array(values, pa.binary()).view(pa.string())
+
+
+def test_one_text_that_is_not_utf8_leaves_the_rows_readable_by_all(tmp_path):
+    plain = as_strings([b"fine", NOT_UTF8, None, "né".encode()])
+    members = pa.StructArray.from_arrays([as_strings([b"a", NOT_UTF8, b"c"]), pa.array([1, 2, 3])], ["name", "at"])
+    nested = pa.ListArray.from_arrays(pa.array([0, 1, 3, 3, 3]), members, mask=pa.array([False, False, True, False]))
+    prompts = pa.table({"key": ["a", "b", "c", "d"], "plain": plain, "nested": nested})
+    predictions = write_lines(tmp_path / "p.jsonl", [prediction("x", key=key) for key in "abcd"])
+    joined = gm.join(prompts, predictions).read_all()
+    joined.validate(full=True)
+    assert joined.column("plain").to_pylist() == ["fine", "caf\ufffd", None, "né"]
+    assert joined.column("nested").to_pylist() == [
+        [{"name": "a", "at": 1}],
+        [{"name": "caf\ufffd", "at": 2}, {"name": "c", "at": 3}],
+        None,
+        [],
+    ]
+    write_joined(open_join(prompts, [str(predictions)], None, JoinSettings()), tmp_path / "rows.parquet")
+    assert pl.read_parquet(tmp_path / "rows.parquet")["plain"].to_list() == joined.column("plain").to_pylist()

@@ -73,7 +73,33 @@ def assemble_rows(
     names = [field.name for field in prediction_fields()]
     names += [name for name in OPTIONAL_COLUMNS if name in used.schema.names]
     added = [derived[name] if name in derived else used.column(name) for name in names]
-    return pa.RecordBatch.from_arrays([*inputs, *added], schema=schema)
+    return pa.RecordBatch.from_arrays([*map(_readable, inputs), *added], schema=schema)
+
+
+def _readable(column: pa.Array) -> pa.Array:
+    """The same column, but for text that is not UTF-8: Arrow lets it pass, and others then refuse the whole file.
+
+    What is no character becomes U+FFFD.
+    """
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid:
+        return _mended(column)
+    return column
+
+
+def _mended(column: pa.Array) -> pa.Array:
+    kind = column.type
+    column = column.take(pa.array(np.arange(len(column))))  # Nested values then begin with the column.
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        texts = column.cast(pa.large_binary()).to_pylist()
+        return pa.array([None if text is None else text.decode("utf-8", "replace") for text in texts], kind)
+    if pa.types.is_struct(kind):
+        members = [_mended(member) for member in column.flatten()]
+        return pa.StructArray.from_arrays(members, fields=list(kind), mask=column.is_null())
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return type(column).from_arrays(column.offsets, _mended(column.values), type=kind, mask=column.is_null())
+    return column
 
 
 def fill_unanswered(used: pa.RecordBatch, rejects: pa.StringArray) -> dict[str, pa.Array]:
