@@ -113,7 +113,7 @@ def test_the_identity_is_of_the_rows_however_they_are_cut():
     [
         ([{"a": 1}, 5], "<memory>:2: a row is a mapping"),
         ([{1: 2}], "<memory>:1: a row is a mapping"),
-        ([{"a": "x"}, {"a": "\ud800"}], "<memory>:2: column 'a' cannot hold this value"),
+        ([{"a": ["x"]}, {"a": ["\ud800"]}], "<memory>:2: column 'a' cannot hold this value"),
         ([{"a": object()}], "columns cannot be typed"),
         ([{"a": 1}, {"a": dt.date(2020, 1, 1)}], "<memory>:2: column 'a' cannot hold|columns cannot be typed"),
         ([{"a": ["x", {"k": object()}]}], "<memory>:1: column 'a' cannot hold|columns cannot be typed"),

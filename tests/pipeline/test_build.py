@@ -192,6 +192,17 @@ def test_half_a_surrogate_pair_in_a_cell_of_json_rejects_its_row(tmp_path):
     assert (violation["key"], violation["rule"]) == ("b", "json.syntax")
 
 
+@pytest.mark.parametrize("kind", ["lines", "an array", "objects"])
+def test_half_a_surrogate_pair_in_a_text_rejects_its_row_and_no_other(tmp_path, kind):
+    rows = [{"key": "a", "word": "fine"}, {"key": "b", "word": "\ud83d alone"}, {"key": "c", "word": "\U0001f600"}]
+    path = tmp_path / ("prompts.jsonl" if kind == "lines" else "prompts.json")
+    path.write_text("\n".join(map(json.dumps, rows)) if kind == "lines" else json.dumps(rows))
+    manifest = build_run(open_prompts(rows if kind == "objects" else path), SPEC, tmp_path / "run")
+    assert sum(shard.rows for shard in manifest.shards) == 2
+    (violation,) = map(json.loads, (tmp_path / "run/violations.jsonl").read_text().splitlines())
+    assert (violation["key"], violation["rule"]) == ("b", "json.encoding")
+
+
 def test_an_error_is_told_although_the_disk_is_still_at_work(tmp_path, monkeypatch):
     monkeypatch.setattr(shard_files, "_SYNC_BYTES", 1)
     monkeypatch.setattr(shard_files.os, "fsync", lambda _number: time.sleep(0.02))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import msgspec
@@ -9,7 +10,7 @@ import msgspec
 from geminate.errors import PromptError
 from geminate.formats.compression import BOM, iter_plain
 from geminate.formats.json_rows import RowBlock
-from geminate.formats.jsonl import decode_row, explain
+from geminate.formats.jsonl import decode_row, explain, without_halves
 from geminate.formats.record_batches import STEP_ROWS
 from geminate.formats.sources import Source
 
@@ -27,7 +28,7 @@ def iter_row_blocks(source: Source) -> Iterator[RowBlock]:
     if not document:
         return
     try:
-        elements = [msgspec.Raw(document)] if document.startswith(b"{") else _ELEMENTS.decode(document)
+        elements = [msgspec.Raw(document)] if document.startswith(b"{") else _split(document)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise PromptError(f"no array of objects ({error})", where=source.name, remedy=_REMEDY) from error
     for start in range(0, len(elements), STEP_ROWS):
@@ -39,3 +40,12 @@ def iter_row_blocks(source: Source) -> Iterator[RowBlock]:
                 reason = explain(bytes(element), error)
                 raise PromptError(reason, where=f"{source.name}:{number}", remedy=_REMEDY) from error
         yield RowBlock(rows, range(start + 1, start + 1 + len(rows)))
+
+
+def _split(document: bytes) -> list[msgspec.Raw]:
+    """The elements of an array, also where a text in one has half of a surrogate pair."""
+    try:
+        return _ELEMENTS.decode(document)
+    except msgspec.MsgspecError:
+        _ELEMENTS.decode(without_halves(document))
+        return [msgspec.Raw(json.dumps(element).encode()) for element in json.loads(document)]

@@ -93,7 +93,15 @@ class _Column:
     rewrite: Callable[[Any], Any] | None
 
     def array(self, values: list[Any]) -> pa.Array:
-        return pa.array(list(map(self.rewrite, values)) if self.rewrite else values, self.type)
+        values = list(map(self.rewrite, values)) if self.rewrite else values
+        try:
+            return pa.array(values, self.type)
+        except UnicodeEncodeError:
+            if self.type != pa.string():
+                raise
+            # Half of a surrogate pair is no UTF-8, which is for the build to tell: it rejects the row alone.
+            halves = [value if value is None else value.encode("utf-8", "surrogatepass") for value in values]
+            return pa.array(halves, pa.binary()).view(pa.string())
 
     def fits(self, value: Any) -> bool:
         try:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import numpy as np
@@ -17,11 +18,29 @@ from geminate.formats.record_batches import Numbered
 from geminate.formats.sources import Source
 from geminate.wire.lines import DEFAULT_MAX_LINE_BYTES, LineBlock, iter_line_blocks
 
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _AT_BYTE = re.compile(r"\(byte (\d+)\)$")
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
-decode_row = msgspec.json.Decoder(dict[str, Any]).decode
+_decode_row = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+def decode_row(text: bytes | msgspec.Raw) -> dict[str, Any]:
+    r"""One row; where a \u escape is half of a surrogate pair, the half is in its text, and no other row is held up.
+
+    Raises:
+        msgspec.MsgspecError, UnicodeDecodeError, RecursionError: It is no JSON object.
+    """
+    try:
+        return _decode_row(text)
+    except msgspec.MsgspecError:
+        _decode_row(without_halves(text))
+        return cast("dict[str, Any]", json.loads(bytes(text)))
+
+
+def without_halves(text: bytes | msgspec.Raw) -> bytes:
+    """The JSON text with U+FFFD for each escaped surrogate: what is refused even so has another fault."""
+    return _SURROGATE.sub(rb"\\uFFFD", text)
 
 
 @dataclass(slots=True)
@@ -73,8 +92,6 @@ def explain(line: bytes, error: Exception) -> str:
         return "nested too deeply"
     if isinstance(error, UnicodeDecodeError):
         return "not valid UTF-8"
-    if _SURROGATE.search(line) and "truncated" in str(error):
-        return "not valid JSON: a \\u escape is half of a surrogate pair"
     if "Expected `object`" in str(error):
         return "an array and not a JSON object" if line.lstrip().startswith(b"[") else "not a JSON object"
     reason = str(error).removeprefix("JSON is malformed: ").removesuffix(" - at `$[...]`")
@@ -85,7 +102,7 @@ def _decode_at_once(block: LineBlock) -> RowBlock | None:
     if block.overlong:
         return None
     try:
-        return RowBlock(list(map(decode_row, block.lines)), range(block.first_number, block.number(len(block.lines))))
+        return RowBlock(list(map(_decode_row, block.lines)), range(block.first_number, block.number(len(block.lines))))
     except _UNREADABLE:
         return None
 

@@ -172,7 +172,7 @@ def _clean(column: pa.Array, name: str) -> tuple[pa.Array, Faults]:
         return column, []
     mask = np.zeros(len(column), np.bool_)
     mask[rows] = True
-    fault = Violation("json.encoding", f"{name!r} is not UTF-8; write its text anew as UTF-8")
+    fault = Violation("json.encoding", f"{name!r} is not UTF-8, or has half of a surrogate pair; write its text anew")
     return column.take(pa.array(np.arange(len(column)), mask=mask)), [(row, fault) for row in rows]
 
 
