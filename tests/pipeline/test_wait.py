@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 
 from geminate.errors import InputError, TransientError
@@ -5,7 +7,7 @@ from geminate.ledger import Ledger
 from geminate.pipeline.pace.patience import DOUBT_GRACE_S
 from geminate.pipeline.submit import SubmitOptions, Submitter
 from geminate.pipeline.submitting.staging import Stager
-from geminate.pipeline.wait import PollOptions, cancel_jobs, look_at_jobs, wait_for_jobs
+from geminate.pipeline.wait import Doubt, PollOptions, cancel_jobs, look_at_jobs, wait_for_jobs
 
 POLL = PollOptions(5.0, 300.0)
 
@@ -98,21 +100,41 @@ def test_a_job_that_was_deleted_has_ended_and_holds_up_no_other(ledger, jobs, cl
     assert [attempt.state for attempt in ledger.attempts()] == ["ended"] * 2
 
 
-def test_a_job_is_not_taken_for_deleted_a_moment_after_it_was_made(ledger, jobs, clock):
-    hidden, _ = jobs.made, setattr(jobs, "made", {})
-    made_at = clock.now()
+def test_one_look_that_does_not_find_a_job_ends_none(ledger, jobs, clock):
+    clock.time += 2 * DOUBT_GRACE_S
+    jobs.made = {}
     look = look_at_jobs(ledger, jobs, clock)
     assert len(look.unfinished) == len(look.silences) == 2
-    jobs.made = hidden
-    clock.time = made_at + DOUBT_GRACE_S + 1
-    assert look_at_jobs(ledger, jobs, clock).trouble is None
-    assert [attempt.state for attempt in ledger.attempts()] == ["committed"] * 2
+
+
+def test_a_running_job_that_is_not_found_now_and_then_is_not_taken_for_deleted(ledger, jobs, clock):
+    hidden, none, looks = jobs.made, {}, itertools.count(1)
+    for job in hidden.values():
+        job["state"] = "JOB_STATE_RUNNING"
+
+    def look_away(_progress):
+        look = next(looks)
+        jobs.made = none if look % 2 else hidden
+        if look == 12:
+            for job in hidden.values():
+                job["state"] = "JOB_STATE_SUCCEEDED"
+
+    ended = wait_for_jobs(ledger, jobs, clock, PollOptions(600.0, 600.0), look_away)
+    assert [job.state for job in ended] == ["JOB_STATE_SUCCEEDED"] * 2
+
+
+def test_a_job_is_taken_for_deleted_only_after_the_grace(ledger, jobs, clock):
+    jobs.made = {}
+    pauses, sleep = [], clock.sleep
+    clock.sleep = lambda seconds: (pauses.append(seconds), sleep(seconds))
+    assert [job.state for job in wait_for_jobs(ledger, jobs, clock, POLL)] == ["DELETED"] * 2
+    assert sum(pauses) >= DOUBT_GRACE_S > sum(pauses[:-1])
 
 
 def test_a_job_that_is_listed_was_not_deleted(ledger, jobs, clock):
-    clock.time += DOUBT_GRACE_S + 1
     jobs.get = lambda _: None
-    assert len(look_at_jobs(ledger, jobs, clock).unfinished) == 2
+    assert look_at_jobs(ledger, jobs, clock, Doubt(0.0, {"run1-00000-1": 0.0})).trouble is None
+    assert [attempt.state for attempt in ledger.attempts()] == ["committed"] * 2
 
 
 def test_a_deleted_job_cannot_be_cancelled_and_is_left_alone(ledger, jobs, clock):

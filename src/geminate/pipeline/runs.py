@@ -114,8 +114,7 @@ class Run:
         options = options or SubmitOptions()
         with self._open(target, options.budget, notify) as run:
             if options.max_running is not None:
-                grace_s = run.poll.doubt_grace_s
-                refresh = partial(refresh_jobs, run.ledger, run.outside.jobs, self._clock, grace_s)
+                refresh = partial(refresh_jobs, run.ledger, run.outside.jobs, self._clock)
                 call_patiently(refresh, self._clock)
             submitter = run.submitter(options)
             run.check(submitter, notify)
@@ -260,7 +259,7 @@ class Run:
         if refresh and any(attempt.state == "committed" for attempt in self._read_attempts()):
             try:
                 with self._open() as run:
-                    refresh_jobs(run.ledger, run.outside.jobs, self._clock, run.poll.doubt_grace_s)
+                    refresh_jobs(run.ledger, run.outside.jobs, self._clock)
             except TransientError as error:
                 trouble = error
         attempts = self._read_attempts()

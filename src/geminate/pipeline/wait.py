@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -28,7 +28,7 @@ class PollOptions:
         first_interval_s: The first ceiling.
         max_interval_s: The last one.
         unfinished: How many jobs may still be unfinished when waiting ends.
-        doubt_grace_s: For how long the service may not know a job that it has made.
+        doubt_grace_s: For how long the service may not find a job before that is taken for deleted.
     """
 
     first_interval_s: float = 5.0
@@ -94,8 +94,9 @@ def wait_for_jobs(
     tell_at = clock.now() + _TELL_AFTER_S
     ceiling_s = options.first_interval_s
     silent_rounds: Counter[str] = Counter()
+    doubt = Doubt(options.doubt_grace_s)
     while True:
-        look = look_at_jobs(ledger, jobs, clock, options.doubt_grace_s)
+        look = look_at_jobs(ledger, jobs, clock, doubt)
         silent_rounds = Counter({attempt_id: silent_rounds[attempt_id] + 1 for attempt_id in look.silences})
         progress, unfinished = _progress(look.attempts), look.unfinished
         if len(unfinished) <= options.unfinished:
@@ -150,17 +151,39 @@ class Look:
         )
 
 
-def look_at_jobs(ledger: Ledger, jobs: JobService, clock: Clock, doubt_grace_s: float = DOUBT_GRACE_S) -> Look:
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Jobs that were looked for in vain, over several looks.
+
+    Attributes:
+        grace_s: For how long a job may not be found before it is taken for deleted.
+        missed_at: When it was first not found, by the attempt's id; gone once the job is seen again.
+    """
+
+    grace_s: float = DOUBT_GRACE_S
+    missed_at: dict[str, float] = field(default_factory=dict)
+
+    def is_settled(self, attempt: Attempt, now: float) -> bool:
+        """Whether the job, not found now either, was deleted: never at the first look that does not find it."""
+        first = self.missed_at.get(attempt.attempt_id)
+        if first is None:
+            self.missed_at[attempt.attempt_id] = now
+        return first is not None and now - first >= self.grace_s
+
+
+def look_at_jobs(ledger: Ledger, jobs: JobService, clock: Clock, doubt: Doubt | None = None) -> Look:
     """The run's jobs as the service shows them now. One that gives no answer keeps nobody from asking for the others.
 
-    A job that the service knows no more, neither by its name nor by its label, was deleted, and has ended; one that it
-    described within the grace period is taken for one that it does not show yet.
+    A job that the service finds neither by its name nor by its label, at two looks with the grace period and no sight
+    of it between them, was deleted, and has ended; until then it is one that gives no answer. A single look, which has
+    no ``doubt`` from former ones, ends no job so.
     """
     silences = {}
+    doubt = doubt or Doubt()
     for attempt in ledger.attempts():
         if attempt.state == "committed":
             try:
-                answer = _ask(jobs, attempt, clock.now() - doubt_grace_s)
+                answer = _ask(jobs, attempt, clock, doubt)
             except TransientError as error:
                 silences[attempt.attempt_id] = error
                 continue
@@ -171,27 +194,30 @@ def look_at_jobs(ledger: Ledger, jobs: JobService, clock: Clock, doubt_grace_s: 
     return Look(ledger.attempts(), silences)
 
 
-def _ask(jobs: JobService, attempt: Attempt, known_since: float) -> dict[str, Any]:
+def _ask(jobs: JobService, attempt: Attempt, clock: Clock, doubt: Doubt) -> dict[str, Any]:
     answer = jobs.get(attempt.job_name)
     if answer is None:
         listed = jobs.list(label_filter(ATTEMPT_LABEL, attempt.attempt_id))
         answer = next((job for job in listed if job["name"] == attempt.job_name), None)
-    if answer is None and attempt.seen_at > known_since:
-        raise TransientError(
-            "the service does not know the job that it described a moment ago",
-            where=attempt.job_name,
-            remedy="try again; if it stays so, the job is taken for deleted",
-        )
-    return deleted_job(json.loads(attempt.job)) if answer is None else answer
+    if answer is not None:
+        doubt.missed_at.pop(attempt.attempt_id, None)
+        return answer
+    if doubt.is_settled(attempt, clock.now()):
+        return deleted_job(json.loads(attempt.job))
+    raise TransientError(
+        "the service does not find the job, which it made before",
+        where=attempt.job_name,
+        remedy="geminate wait takes it for deleted, if it stays so",
+    )
 
 
-def refresh_jobs(ledger: Ledger, jobs: JobService, clock: Clock, doubt_grace_s: float = DOUBT_GRACE_S) -> list[Attempt]:
+def refresh_jobs(ledger: Ledger, jobs: JobService, clock: Clock) -> list[Attempt]:
     """The attempts, those with an unfinished job as the service shows them now.
 
     Raises:
         TransientError: It said nothing of some; the others are as they are now.
     """
-    look = look_at_jobs(ledger, jobs, clock, doubt_grace_s)
+    look = look_at_jobs(ledger, jobs, clock)
     if look.trouble:
         raise look.trouble
     return look.attempts
