@@ -34,10 +34,16 @@ BROKEN_CALLS = (
 
 _BLOCK_BYTES = 16 * 1024 * 1024
 """What a call brings; the services want multiples of 256 KiB."""
+_OVER = frozenset({404, 410})
+"""Of a session that was there once, these say that it is over (documentation of resumable uploads, 2026-11)."""
 _KEPT = re.compile(r"bytes=0-(\d+)")
 _CONTINUE = 308
 _MAX_FAILURES = 8
 _FIRST_CEILING_S, _LAST_CEILING_S = 0.25, 16.0
+
+
+class SessionOverError(TransientError):
+    """The service knows an upload no more; its bytes have to be brought from the first one."""
 
 
 class Patience:
@@ -106,6 +112,7 @@ class Upload:
         """The document of what was made. Memory is that of two blocks of 16 MiB and a piece.
 
         Raises:
+            SessionOverError: The upload has to be begun anew.
             GeminateError: The service refuses, or did not answer for long.
         """
         made = None
@@ -119,7 +126,8 @@ class Upload:
         uri = self._session.uri
         kept, patience, asking = first, Patience(self._session.service, uri), False
         while kept < self.size or is_last:
-            rest = b"" if asking else memoryview(block)[kept - first :]
+            # An empty view would travel without a length, in chunks.
+            rest = b"" if asking else memoryview(block)[kept - first :] or b""
             answer = self._put(rest, kept, is_last=is_last)
             code = answer.status_code if isinstance(answer, requests.Response) else 0
             if isinstance(answer, requests.Response) and code in {200, 201}:
@@ -137,6 +145,10 @@ class Upload:
                 continue
             elif code in TRANSIENT_CODES or isinstance(answer, Exception):
                 patience.endure(f"status {code}" if code else type(answer).__name__)
+            elif code in _OVER:
+                raise SessionOverError(
+                    f"{self._session.service} knows the upload no more", where=uri, remedy="try again"
+                )
             else:
                 raise self._session.refusal(answer)
             self.doubtful = asking = True

@@ -150,3 +150,18 @@ def test_an_upload_that_is_answered_by_nonsense_ends(open_tables, monkeypatch):
     monkeypatch.setattr(AuthorizedSession, "put", lambda *_, **__: answer)
     with pytest.raises(TransientError, match=r"BigQuery failed 8 times, the last time so: the answer is no document"):
         open_tables().load(f"{DATASET}.t", [TableColumn("key", "STRING")], lambda: [b'{"key":"a"}\n'], "load")
+
+
+def test_an_upload_that_is_over_is_begun_anew_and_is_no_missing_dataset(open_tables):
+    columns, lines = [TableColumn("key", "STRING")], lambda: [b'{"key":"a"}\n'] * 3
+    # The dataset, the job and the upload's beginning are asked for before; then the session is asked how far it is.
+    tables = open_tables(*["stall-for-0s"] * 3, "return-503", "return-404")
+    assert tables.load(f"{DATASET}.t", columns, lines, "load").rows == 3
+
+
+def test_uploads_that_are_over_again_and_again_ask_to_try_later(open_tables, monkeypatch):
+    answer = Response()
+    answer.status_code = 404
+    monkeypatch.setattr(AuthorizedSession, "put", lambda *_, **__: answer)
+    with pytest.raises(TransientError, match="BigQuery knows the upload no more; try again"):
+        open_tables().load(f"{DATASET}.t", [TableColumn("key", "STRING")], lambda: [b'{"key":"a"}\n'], "load")

@@ -74,8 +74,7 @@ def _is_passing(error: Any) -> bool:
 
 
 def _is_passing_code(code: int) -> bool:
-    # A session of an upload that is over is gone; another one may be begun.
-    passing = code >= 500 or code in {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.GONE}
+    passing = code >= 500 or code in {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
     return passing and code != HTTPStatus.NOT_IMPLEMENTED
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from geminate.wire.uris import BQ_SCHEME
 _CONTENT_TYPE = "application/octet-stream"
 _CALL_TIMEOUT_S = (10, 60)
 """For a connection, and for each silence on it."""
+_MAX_SESSIONS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +58,16 @@ def find_job(client: bigquery.Client, load: LoadJob) -> Any:
 def make_load(client: bigquery.Client, load: LoadJob, lines: Callable[[], Iterable[bytes]]) -> Any:
     """The job as it has begun, or as it is where its id was used before.
 
-    The lines go up in calls of 16 MiB; after one without a clear end the upload goes on where the service says.
-    Google's client would hold 100 MiB for each call, several times over.
+    The lines go up in calls of 16 MiB; after one without a clear end the upload goes on where the service says,
+    or is begun anew where it knows it no more. Google's client would hold 100 MiB for each call, several times over.
     """
+    for _ in range(_MAX_SESSIONS - 1):
+        with suppress(resumable.SessionOverError):
+            return _upload_load(client, load, lines)
+    return _upload_load(client, load, lines)
+
+
+def _upload_load(client: bigquery.Client, load: LoadJob, lines: Callable[[], Iterable[bytes]]) -> Any:
     is_doubtful = False
     try:
         upload = resumable.Upload(_open_session(client, load))
@@ -66,7 +75,7 @@ def make_load(client: bigquery.Client, load: LoadJob, lines: Callable[[], Iterab
             made = upload.send(lines())
         finally:
             is_doubtful = upload.doubtful
-    except api.GoogleAPICallError as error:
+    except (api.GoogleAPICallError, resumable.SessionOverError) as error:
         # What is refused may be a repetition of what was done.
         found = find_job(client, load) if is_doubtful or isinstance(error, api.Conflict) else None
         if found is None:

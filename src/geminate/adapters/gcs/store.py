@@ -13,9 +13,10 @@ from google.cloud import storage
 
 from geminate.adapters.gcs.download import iter_ranges
 from geminate.adapters.gcs.failures import RETRY, TIMEOUT_S, errors_about
-from geminate.adapters.gcs.upload import SessionOverError, Upload
+from geminate.adapters.gcs.upload import Upload
 from geminate.errors import InputError, TargetError, TransientError
 from geminate.ports import ObjectInfo
+from geminate.resumable import SessionOverError
 from geminate.wire.uris import GS_SCHEME, split_gs_uri
 
 _FIELDS = "items(name,bucket,size,generation,crc32c),nextPageToken"

@@ -16,12 +16,6 @@ from geminate.adapters.gcs.failures import RETRY, SERVICE, TIMEOUT_S, refusal
 from geminate.errors import TransientError
 
 _ABSENT = 0  # As a precondition, generation 0 means that the object must not exist.
-_OVER = frozenset({404, 410})
-"""Of a session that was there once, these say that it is over (documentation of resumable uploads, 2026-11)."""
-
-
-class SessionOverError(TransientError):
-    """The service knows an upload no more; its bytes have to be brought from the first one."""
 
 
 class Upload:
@@ -99,6 +93,4 @@ class Upload:
     def _refusal(self, answer: requests.Response) -> Exception:
         if answer.status_code == 400 and "crc32c" in answer.text.lower():
             return TransientError("the upload arrived damaged and was refused", where=self._uri, remedy="try again")
-        if answer.status_code in _OVER:
-            return SessionOverError("Cloud Storage knows the upload no more", where=self._uri, remedy="try again")
         return refusal(self._uri, answer.status_code)
