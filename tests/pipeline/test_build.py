@@ -203,6 +203,26 @@ def test_half_a_surrogate_pair_in_a_text_rejects_its_row_and_no_other(tmp_path, 
     assert (violation["key"], violation["rule"]) == ("b", "json.encoding")
 
 
+@pytest.mark.parametrize(
+    "row", ['{"key": "\\ud83d", "word": "x"}', '{"key": "b", "\\ud83d": 1}', '{"key": "b", "word": ["\\ud83d"]}']
+)
+def test_half_a_surrogate_pair_where_it_cannot_be_left_out_names_its_line(tmp_path, row):
+    (tmp_path / "prompts.jsonl").write_text('{"key": "a", "word": "fine"}\n' + row + "\n")
+    with pytest.raises(PromptError) as caught:
+        build_run(open_prompts(tmp_path / "prompts.jsonl"), SPEC, tmp_path / "run")
+    assert "prompts.jsonl" in caught.value.where
+    assert caught.value.where.endswith("2")
+
+
+def test_prompts_lie_in_the_run_so_that_every_reader_takes_them(tmp_path):
+    note = pa.array([b"fine", b"caf\xe9"], pa.binary()).view(pa.string())
+    build_run(open_prompts(pa.table({"key": ["a", "b"], "word": ["x", "y"], "note": note})), SPEC, tmp_path / "run")
+    prompts = pa.ipc.open_stream(tmp_path / "run/prompts-00000.arrow").read_all()
+    prompts.validate(full=True)
+    assert prompts.column("note").to_pylist() == ["fine", "caf\ufffd"]
+    assert not (tmp_path / "run/violations.jsonl").read_text()
+
+
 def test_an_error_is_told_although_the_disk_is_still_at_work(tmp_path, monkeypatch):
     monkeypatch.setattr(shard_files, "_SYNC_BYTES", 1)
     monkeypatch.setattr(shard_files.os, "fsync", lambda _number: time.sleep(0.02))

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import geminate as gm
-from geminate.errors import InputError, UsageError
+from geminate.errors import InputError, PromptError, UsageError
 from geminate.pipeline.join import JoinSettings, open_join
 from geminate.pipeline.written.outputs import write_joined
 
@@ -219,7 +219,9 @@ def test_one_text_that_is_not_utf8_leaves_the_rows_readable_by_all(tmp_path):
     plain = as_strings([b"fine", NOT_UTF8, None, "né".encode()])
     members = pa.StructArray.from_arrays([as_strings([b"a", NOT_UTF8, b"c"]), pa.array([1, 2, 3])], ["name", "at"])
     nested = pa.ListArray.from_arrays(pa.array([0, 1, 3, 3, 3]), members, mask=pa.array([False, False, True, False]))
-    prompts = pa.table({"key": ["a", "b", "c", "d"], "plain": plain, "nested": nested})
+    pairs = pa.MapArray.from_arrays([0, 1, 2, 2, 2], as_strings([b"k", b"l"]), as_strings([b"v", NOT_UTF8]))
+    sized = pa.FixedSizeListArray.from_arrays(as_strings([b"1", NOT_UTF8, b"3", b"4"]), 1)
+    prompts = pa.table({"key": ["a", "b", "c", "d"], "plain": plain, "nested": nested, "pairs": pairs, "sized": sized})
     predictions = write_lines(tmp_path / "p.jsonl", [prediction("x", key=key) for key in "abcd"])
     joined = gm.join(prompts, predictions).read_all()
     joined.validate(full=True)
@@ -230,5 +232,15 @@ def test_one_text_that_is_not_utf8_leaves_the_rows_readable_by_all(tmp_path):
         None,
         [],
     ]
+    assert joined.column("pairs").to_pylist() == [[("k", "v")], [("l", "caf\ufffd")], [], []]
+    assert joined.column("sized").to_pylist() == [["1"], ["caf\ufffd"], ["3"], ["4"]]
+    prompts = prompts.drop_columns(["pairs"])  # Polars has no maps.
     write_joined(open_join(prompts, [str(predictions)], None, JoinSettings()), tmp_path / "rows.parquet")
     assert pl.read_parquet(tmp_path / "rows.parquet")["plain"].to_list() == joined.column("plain").to_pylist()
+
+
+def test_a_key_that_is_not_utf8_is_named(tmp_path):
+    predictions = write_lines(tmp_path / "p.jsonl", [prediction("x", key="a")])
+    prompts = pa.table({"key": as_strings([b"a", NOT_UTF8])})
+    with pytest.raises(PromptError, match="no key"):
+        gm.join(prompts, predictions).read_all()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import gc
 import importlib
 import os
 import sys
@@ -78,8 +77,9 @@ def cli() -> None:
 def main() -> NoReturn:
     """Does not return; the process ends with the command's exit code."""
     as_json = "--json" in sys.argv
-    # Nothing that is left at the end needs to be looked through for cycles.
-    atexit.register(gc.freeze)
+    from geminate.pipeline.pace.lightness import leave_cycles
+
+    atexit.register(leave_cycles)
     try:
         with room_left("writing"):
             report = cli.main(standalone_mode=False, prog_name="geminate")

@@ -51,7 +51,7 @@ def observe_blocks(shape: Shape, iter_blocks: IterBlocks, name: str, kept: KeptR
             if kept:
                 for part in _iter_parts(block, shape, name):
                     kept.add(part)
-        except (pa.ArrowException, TypeError) as error:
+        except (pa.ArrowException, TypeError, UnicodeEncodeError) as error:
             raise PromptError(f"its columns cannot be typed ({error})", where=name) from error
 
 

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -19,6 +19,7 @@ from geminate.formats.sources import Source
 from geminate.wire.lines import DEFAULT_MAX_LINE_BYTES, LineBlock, iter_line_blocks
 
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+_HALF_ERRORS = re.compile("truncated|surrogate|hex escape")  # What msgspec calls it, by what follows.
 _AT_BYTE = re.compile(r"\(byte (\d+)\)$")
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
@@ -26,16 +27,23 @@ _decode_row = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 def decode_row(text: bytes | msgspec.Raw) -> dict[str, Any]:
-    r"""One row; where a \u escape is half of a surrogate pair, the half is in its text, and no other row is held up.
+    r"""One row; where a \u escape in one of its texts is half of a surrogate pair, the half is in the text.
 
     Raises:
-        msgspec.MsgspecError, UnicodeDecodeError, RecursionError: It is no JSON object.
+        msgspec.MsgspecError, UnicodeDecodeError, RecursionError: It is no JSON object, or there is such a half in a
+            name, or within an array or object.
     """
     try:
         return _decode_row(text)
-    except msgspec.MsgspecError:
+    except msgspec.MsgspecError as error:
         _decode_row(without_halves(text))
-        return cast("dict[str, Any]", json.loads(bytes(text)))
+        row: dict[str, Any] = json.loads(bytes(text))
+        others = [*row, *(value for value in row.values() if not isinstance(value, str))]
+        try:
+            json.dumps(others, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise error from None
+        return row
 
 
 def without_halves(text: bytes | msgspec.Raw) -> bytes:
@@ -92,6 +100,8 @@ def explain(line: bytes, error: Exception) -> str:
         return "nested too deeply"
     if isinstance(error, UnicodeDecodeError):
         return "not valid UTF-8"
+    if _SURROGATE.search(line) and _HALF_ERRORS.search(str(error)):
+        return "not valid JSON: a \\u escape is half of a surrogate pair"
     if "Expected `object`" in str(error):
         return "an array and not a JSON object" if line.lstrip().startswith(b"[") else "not a JSON object"
     reason = str(error).removeprefix("JSON is malformed: ").removesuffix(" - at `$[...]`")

@@ -51,6 +51,7 @@ from geminate.stages.shards import ShardCutter, ShardLimits
 from geminate.stages.specs import Spec
 from geminate.wire.keys import encode_keys
 from geminate.wire.limits import LIMITS
+from geminate.wire.texts import mend
 from geminate.wire.violations import Violation
 
 # Room for what the service may add to a line when it copies the file.
@@ -219,6 +220,7 @@ class _Builder:
                 raise PromptError(f"{first.rule}: {first.message}", where=f"{first.file}, row {first.line}")
             reasons = _reasons(block.violations, prompts.num_rows)
             self.rows += prompts.num_rows
+            prompts = pa.RecordBatch.from_arrays(list(map(mend, prompts.columns)), schema=prompts.schema)
             yield _Encoded(prompts.append_column(REJECT_COLUMN, reasons), block.lines, violations)
         if self._guard:
             self._guard.finish()
@@ -233,7 +235,7 @@ class _Builder:
 
     def _refuse_keyless(self, row: int) -> None:
         raise PromptError(
-            f"the prompt has no key in column {self._key.name!r}",
+            f"the prompt has no key in column {self._key.name!r}, or one that is not UTF-8",
             where=self._where(row),
             remedy="fill it, or name another column with --key",
         )

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from geminate.errors import PromptError
 from geminate.stages.requests.values import text_of
+from geminate.wire.texts import find_invalid
 
 KEY_COLUMN = "key"
 
@@ -51,9 +52,11 @@ class KeyColumn:
         return pa.RecordBatch.from_arrays([keys, *prompts.columns], schema=schema)
 
     def texts(self, prompts: pa.RecordBatch) -> pa.StringArray:
-        """The keys as text, null where a prompt has none; an empty key is none."""
+        """The keys as text, null where a prompt has none; an empty key is none, nor is one that is not UTF-8."""
         texts = text_of(prompts.column(self.name)).cast(pa.string())
-        return pc.if_else(pc.equal(texts, ""), None, texts)
+        is_none = pc.equal(texts, "").to_numpy(zero_copy_only=False)
+        is_none[find_invalid(texts)] = True
+        return pc.if_else(pa.array(is_none, pa.bool_()), None, texts)
 
 
 def choose_key(schema: pa.Schema, wanted: str | None) -> KeyColumn:

@@ -13,6 +13,7 @@ from geminate.errors import UsageError
 from geminate.stages.reading import ReadOptions
 from geminate.wire.outcomes import RETRYABLE, Outcome
 from geminate.wire.tables import DEFAULT_PREFIX, OPTIONAL_COLUMNS, prediction_fields
+from geminate.wire.texts import mend
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def assemble_rows(
 
     Args:
         schema: As ``joined_schema`` made it.
-        inputs: The columns of the prompts.
+        inputs: The columns of the prompts; text in them that is not UTF-8 is mended.
         used: For each prompt its prediction, with the origin's place in ``origins`` in ``origin``; a row of nulls
             where there is none.
         origins: Where predictions came from.
@@ -73,33 +74,7 @@ def assemble_rows(
     names = [field.name for field in prediction_fields()]
     names += [name for name in OPTIONAL_COLUMNS if name in used.schema.names]
     added = [derived[name] if name in derived else used.column(name) for name in names]
-    return pa.RecordBatch.from_arrays([*map(_readable, inputs), *added], schema=schema)
-
-
-def _readable(column: pa.Array) -> pa.Array:
-    """The same column, but for text that is not UTF-8: Arrow lets it pass, and others then refuse the whole file.
-
-    What is no character becomes U+FFFD.
-    """
-    try:
-        column.validate(full=True)
-    except pa.ArrowInvalid:
-        return _mended(column)
-    return column
-
-
-def _mended(column: pa.Array) -> pa.Array:
-    kind = column.type
-    column = column.take(pa.array(np.arange(len(column))))  # Nested values then begin with the column.
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        texts = column.cast(pa.large_binary()).to_pylist()
-        return pa.array([None if text is None else text.decode("utf-8", "replace") for text in texts], kind)
-    if pa.types.is_struct(kind):
-        members = [_mended(member) for member in column.flatten()]
-        return pa.StructArray.from_arrays(members, fields=list(kind), mask=column.is_null())
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        return type(column).from_arrays(column.offsets, _mended(column.values), type=kind, mask=column.is_null())
-    return column
+    return pa.RecordBatch.from_arrays([*map(mend, inputs), *added], schema=schema)
 
 
 def fill_unanswered(used: pa.RecordBatch, rejects: pa.StringArray) -> dict[str, pa.Array]:

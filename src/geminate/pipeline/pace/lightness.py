@@ -27,6 +27,15 @@ def share_interpreter() -> None:
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
 
 
+def leave_cycles() -> None:
+    """Nothing; what is left when the process ends is not looked through for cycles.
+
+    Where DuckDB is loaded it is, since DuckDB tells the world of whatever it still finds.
+    """
+    if "duckdb" not in sys.modules:
+        gc.freeze()
+
+
 def spare_threads() -> None:
     """Nothing; numpy will not start a thread a core, which takes a third of its own start, for algebra nobody does."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -16,6 +16,7 @@ from geminate.stages.requests.escapes import escape_json
 from geminate.stages.requests.faults import find_text_faults, find_value_faults
 from geminate.stages.requests.media import NO_MEDIA, MediaColumns, MediaReader, MediaSlot
 from geminate.stages.requests.values import TEXT, find_rows, unwrap
+from geminate.wire.texts import find_invalid
 from geminate.wire.violations import Violation
 
 # Columns of this size and what is made of them stay near the processor; larger ones run at the speed of page faults.
@@ -167,23 +168,10 @@ def join_lines(lines: pa.LargeStringArray) -> memoryview:
 
 def _clean(column: pa.Array, name: str) -> tuple[pa.Array, Faults]:
     """The column with nulls for what is not UTF-8, which Arrow lets pass, and the faults."""
-    rows = _find_invalid(column, 0)
+    rows = find_invalid(column)
     if not rows:
         return column, []
     mask = np.zeros(len(column), np.bool_)
     mask[rows] = True
     fault = Violation("json.encoding", f"{name!r} is not UTF-8, or has half of a surrogate pair; write its text anew")
     return column.take(pa.array(np.arange(len(column)), mask=mask)), [(row, fault) for row in rows]
-
-
-def _find_invalid(column: pa.Array, first: int) -> list[int]:
-    try:
-        column.validate(full=True)
-    except pa.ArrowInvalid:
-        if len(column) == 1:
-            return [first]
-        # Taking, unlike slicing, leaves behind what the other half's lists and structs hold.
-        half = len(column) // 2
-        low, high = column.take(pa.array(range(half))), column.take(pa.array(range(half, len(column))))
-        return _find_invalid(low, first) + _find_invalid(high, first + half)
-    return []
