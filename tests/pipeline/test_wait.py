@@ -152,6 +152,15 @@ def test_a_service_that_asks_to_be_left_alone_is(ledger, jobs, clock):
     assert pauses == [602.5]
 
 
+def test_a_silent_job_that_asks_to_be_left_alone_holds_up_no_other(ledger, jobs, clock):
+    (dumb, *_), get, pauses = jobs.made, Ending(jobs, 3).get, []
+    busy = TransientError("busy", retry_after_s=3600.0)
+    jobs.get = lambda name: (_ for _ in ()).throw(busy) if name == dumb and len(pauses) < 5 else get(name)
+    clock.sleep = pauses.append
+    assert len(wait_for_jobs(ledger, jobs, clock, POLL)) == 2
+    assert pauses == [2.5, 5.0, 10.0, 3620.0, 3640.0]
+
+
 def test_cancelling_asks_once_for_each_running_job(ledger, jobs, clock):
     assert cancel_jobs(ledger, jobs, clock) == 2
     assert {job["state"] for job in jobs.made.values()} == {"JOB_STATE_CANCELLED"}

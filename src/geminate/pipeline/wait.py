@@ -83,8 +83,8 @@ def wait_for_jobs(
     """The jobs of the run, all but ``options.unfinished`` of them in a final state.
 
     There is no time limit: the service itself ends a job. Ending this early leaves the jobs as they are. A service that
-    asks to be left alone for a while is. After a minute a notice says once what is waited for. Jobs that the service
-    says nothing of hold up no others.
+    asks, of every job that is left, to be left alone for a while is. After a minute a notice says once what is waited
+    for. Jobs that the service says nothing of hold up no others.
 
     Raises:
         TransientError: The service said nothing, over many rounds, of any job that is left.
@@ -109,7 +109,8 @@ def wait_for_jobs(
             left = f"{len(unfinished):,} of {counted(len(look.attempts), 'job')}"
             progress = replace(progress, notice=f"waiting for {left}; geminate status shows them at any time")
         notify(progress)
-        pause(clock, ceiling_s, look.trouble)
+        # One job's wish to be left alone is not the others'.
+        pause(clock, ceiling_s, look.trouble if len(look.silences) == len(unfinished) else None)
         ceiling_s = min(ceiling_s * 2, options.max_interval_s)
 
 
