@@ -110,12 +110,13 @@ def test_the_job_reads_the_former_output_and_nothing_is_uploaded(start, tmp_path
 
 
 def test_prompts_that_the_former_output_does_not_show_are_told_and_stay_missing(start, tmp_path):
-    run = start({**CUT, "lists_unfinished": False})
+    run = start({**CUT, "lists_unfinished": False, "rows": [{"status": "UNAVAILABLE", "keys": "k0[0-4]"}]})
     planned = run.retry(BY_SERVICE)
-    assert (planned.rows, planned.unlisted) == (10, 10)
+    failed = planned.rows - planned.unlisted
+    assert (planned.unlisted, 0 < failed < 10) == (10, True)
     run.wait()
     joined, _ = collect(run, tmp_path / "rows.parquet")
-    assert (joined.outcomes, joined.repeats, joined.duplicates) == ({"ok": 10, "missing": 10}, 10, 0)
+    assert (joined.outcomes, joined.repeats, joined.duplicates) == ({"ok": 10, "missing": 10}, 10 - failed, failed)
     assert run.retry().rows == 10
     run.wait()
     assert run.collect(tmp_path / "more.parquet").outcomes == {"ok": 20}
@@ -183,7 +184,12 @@ def test_a_table_is_gone_on_with_too(start, tmp_path, monkeypatch, target):
         ({"end": "FAILED", "after": 0.5, "output_files": 2}, "wrote 2 files"),
         ({"end": "FAILED", "after": 0.5, "incremental": True, "final_files": False}, "while it ran"),
         ({**CUT, "doubled": 1}, "several lines of one key"),
-        ({"end": "FAILED", "rows": [{"status": "INVALID_ARGUMENT", "keys": "k00"}, {"answer": "EMPTY"}]}, "do nothing"),
+        ({**CUT, "lists_unfinished": False}, "to do again"),
+        ({**CUT, "lists_unfinished": False, "rows": [{"status": "INVALID_ARGUMENT", "keys": "k0?"}]}, "to do again"),
+        (
+            {"end": "FAILED", "rows": [{"status": "INVALID_ARGUMENT", "keys": "k00"}, {"answer": "EMPTY"}]},
+            "to do again",
+        ),
     ],
 )
 def test_where_the_service_cannot_go_on_it_is_said_and_nothing_is_planned(start, fault, why):

@@ -36,7 +36,7 @@ def plan_resumption(shard: ShardJoin, not_ok: list[NotOk], options: RetryOptions
         _refuse_twice(answered, not_ok)
         lines = partial(shard.collector.lines.iter_blocks, former)
         wanted = {key for key, _ in iter_keyed_lines(lines()) if not answered.get(key)}
-        helped = _count_helped(wanted, not_ok)
+        helped = _count_helped(wanted, answered, not_ok)
     except UsageError as error:
         planned.refused[shard.record.name] = error.what
         return
@@ -57,12 +57,13 @@ def _refuse_twice(answered: dict[str, bool], not_ok: list[NotOk]) -> None:
         raise UsageError(f"it would ask again what has an answer, or is nobody's: {counted(twice, 'line')}")
 
 
-def _count_helped(wanted: set[str], not_ok: list[NotOk]) -> int:
-    """How many prompts may succeed yet that are among those."""
-    helped = sum(one.retryable and one.key in wanted for one in not_ok)
-    if not helped:
-        raise UsageError("it would do nothing of what may still succeed")
-    return helped
+def _count_helped(wanted: set[str], answered: dict[str, bool], not_ok: list[NotOk]) -> int:
+    """How many prompts may succeed yet that are among those wanted."""
+    helped = [one.key for one in not_ok if one.retryable and one.key in wanted]
+    # An attempt that sends none of them again would count against how often they may be tried.
+    if not any(key in answered for key in helped):
+        raise UsageError("its last output shows nothing to do again that may still succeed")
+    return len(helped)
 
 
 def _find_former(shard: ShardJoin) -> tuple[Attempt, LineFile]:
