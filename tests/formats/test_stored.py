@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from geminate.adapters.folder import FolderStore
 from geminate.errors import PromptError, TransientError
-from geminate.formats import stored
+from geminate.formats import parquet, stored
 from geminate.formats.prompts import open_prompts
 
 ROWS = [{"key": f"k{n}", "text": f"line {n} " * (n % 40), "number": n} for n in range(5_000)]
@@ -120,6 +120,27 @@ def test_wide_parquet_is_fetched_about_once(store, monkeypatch):
     prompts = open_prompts(f"{URI}.parquet", store=store)
     assert sum(part.num_rows for part in prompts.iter_record_batches()) == 3_000
     assert store.read_bytes < 1.5 * size
+
+
+@pytest.mark.parametrize("row_groups", [1, 3])
+@pytest.mark.parametrize("number", [1, 10, 20, 60, 120])
+def test_parquet_of_columns_longer_than_what_is_kept_is_fetched_once(store, monkeypatch, number, row_groups):
+    # A fiftieth of what they are, as are the columns of 20 MB.
+    monkeypatch.setattr(stored, "_BLOCK_BYTES", 20_000)
+    monkeypatch.setattr(parquet, "_BUFFER_BYTES", 20_000)
+    monkeypatch.setattr(parquet, "_STEP_BYTES", 80_000)
+    chance = random.Random(number)
+    columns = [pa.py_buffer(chance.randbytes(400_000)) for _ in range(number)]
+    table = pa.table({f"c{n}": pa.Array.from_buffers(pa.binary(100), 4_000, [None, c]) for n, c in enumerate(columns)})
+    sink = pa.BufferOutputStream()
+    how = {"use_dictionary": False, "compression": "none", "data_page_size": 5_000}
+    pq.write_table(table, sink, row_group_size=4_000 // row_groups, **how)
+    size = len(sink.getvalue())
+    store.write(f"{URI}.parquet", [sink.getvalue().to_pybytes()])
+    prompts = open_prompts(f"{URI}.parquet", store=store)
+    before = store.read_bytes
+    assert pa.Table.from_batches(list(prompts.iter_record_batches())) == table
+    assert store.read_bytes - before < 1.2 * size
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv", ".jsonl"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,13 +24,13 @@ def read_schema(source: Source) -> pa.Schema:
     Raises:
         PromptError: It is no Parquet file, or its end is missing.
     """
-    with readable(source.name), _open(source) as file:
+    with readable(source.name), _open(source) as (file, _):
         return file.schema_arrow
 
 
 def measure(source: Source) -> int:
     """How many bytes the rows take unpacked, by the file's own account."""
-    with readable(source.name), _open(source) as file:
+    with readable(source.name), _open(source) as (file, _):
         return sum(file.metadata.row_group(index).total_byte_size for index in range(file.metadata.num_row_groups))
 
 
@@ -42,9 +43,11 @@ def iter_record_batches(source: Source, columns: Sequence[str] | None = None) ->
     Raises:
         PromptError: The file is damaged.
     """
-    with readable(source.name), _open(source) as file:
+    with readable(source.name), _open(source) as (file, place):
         metadata = file.metadata
         for index in range(metadata.num_row_groups):
+            if isinstance(place, RangedFile):
+                place.begin_part()
             group = metadata.row_group(index)
             row_bytes = group.total_byte_size // max(group.num_rows, 1) + 1
             step = max(1, min(STEP_ROWS, _STEP_BYTES // row_bytes))
@@ -52,7 +55,7 @@ def iter_record_batches(source: Source, columns: Sequence[str] | None = None) ->
 
 
 @contextmanager
-def _open(source: Source) -> Iterator[pq.ParquetFile]:
+def _open(source: Source) -> Iterator[tuple[pq.ParquetFile, Path | RangedFile]]:
     source.check_unchanged()
     place = source.place.open_random()
     try:
@@ -61,7 +64,7 @@ def _open(source: Source) -> Iterator[pq.ParquetFile]:
         with pq.ParquetFile(
             place, buffer_size=_BUFFER_BYTES, pre_buffer=False, page_checksum_verification=checked
         ) as file:
-            yield file
+            yield file, place
     finally:
         if isinstance(place, RangedFile):
             place.close()
