@@ -1,9 +1,14 @@
 """The calls of a resumable upload, as they travel."""
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import requests
 
-from geminate import resumable
+from geminate import pauses, resumable
+from geminate.errors import TransientError
 
 
 @pytest.fixture(autouse=True)
@@ -42,3 +47,20 @@ def test_a_session_that_is_over_can_be_begun_anew(code):
     with pytest.raises(resumable.SessionOverError, match="Storage knows the upload no more; try again"):
         upload.send([b"x"])
     assert upload.doubtful
+
+
+def test_an_upload_that_was_given_up_waits_no_longer(monkeypatch):
+    monkeypatch.setattr(resumable, "_FIRST_CEILING_S", 60.0)
+    monkeypatch.setattr(resumable, "_LAST_CEILING_S", 60.0)
+    monkeypatch.setattr(resumable.random, "random", lambda: 0.3)
+    given_up, (upload, calls) = threading.Event(), answers_of(*[503] * 8)
+    with ThreadPoolExecutor(1, initializer=pauses.end_when, initargs=(given_up,)) as threads:
+        sent = threads.submit(upload.send, [b"x"])
+        while not calls:
+            time.sleep(0.01)
+        given_up.set()
+        with pytest.raises(TransientError, match="gs://bucket/a: the work was given up"):
+            sent.result(timeout=10)
+        with pytest.raises(TransientError, match="the work was given up"):
+            threads.submit(upload.send, [b"x"]).result(timeout=10)
+    assert len(calls) == 1

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import random
 import re
-import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,7 @@ import requests
 from google.auth.exceptions import TransportError
 
 from geminate.errors import TransientError
+from geminate.pauses import pause_for
 
 TRANSIENT_CODES = frozenset({408, 429, 500, 502, 503, 504})
 """What asks to try again (documentation of the retry strategy of Cloud Storage, 2026-11)."""
@@ -63,14 +63,14 @@ class Patience:
         """Nothing, after a pause.
 
         Raises:
-            TransientError: That was one failure too many.
+            TransientError: That was one failure too many, or the work was given up.
         """
         self.failures += 1
         if self.failures >= _MAX_FAILURES:
             what = f"{self._service} failed {self.failures} times, the last time so: {why}"
             raise TransientError(what, where=self._uri, remedy="try again") from cause
         ceiling_s = min(_FIRST_CEILING_S * 2 ** (self.failures - 1), _LAST_CEILING_S)
-        time.sleep(random.random() * ceiling_s)  # noqa: S311 jitter needs no secrecy
+        pause_for(random.random() * ceiling_s, self._uri)  # noqa: S311 jitter needs no secrecy
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +113,11 @@ class Upload:
 
         Raises:
             SessionOverError: The upload has to be begun anew.
-            GeminateError: The service refuses, or did not answer for long.
+            GeminateError: The service refuses, or did not answer for long, or the work was given up.
         """
         made = None
         for block, is_last in _iter_blocks(pieces):
+            pause_for(0.0, self._session.uri)  # No call is made for who has given up.
             first, self.size = self.size, self.size + len(block)
             made = self._advance(block, first, is_last=is_last)
         return made or {}

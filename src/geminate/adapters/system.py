@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import time
 
+from geminate.pauses import pause_for
+
 
 class SystemClock:
     """A ``Clock`` that really waits."""
@@ -14,8 +16,8 @@ class SystemClock:
         return time.time()
 
     def sleep(self, seconds: float) -> None:
-        """Nothing, after that long."""
-        time.sleep(seconds)
+        """Nothing, after that long, unless the work of the thread is given up."""
+        pause_for(seconds)
 
     def random(self) -> float:
         """A number from 0 up to 1."""

@@ -13,6 +13,7 @@ from google.api_core.retry import Retry
 from google.auth import exceptions as auth
 
 from geminate.errors import AccessError, GeminateError, InputError, TargetError, TransientError
+from geminate.pauses import is_given_up
 from geminate.resumable import BROKEN_CALLS, TRANSIENT_CODES
 
 SERVICE = "BigQuery"
@@ -68,6 +69,8 @@ def refusal(uri: str, reason: str, code: int = 0, message: str = "") -> Geminate
 
 
 def _is_passing(error: Any) -> bool:
+    if is_given_up():
+        return False
     if isinstance(error, api.GoogleAPICallError):
         return _details(error).get("reason") in PASSING or int(error.code or 0) in TRANSIENT_CODES
     return isinstance(error, BROKEN_CALLS)

@@ -15,12 +15,15 @@ from google.auth import exceptions as auth
 from google.cloud.storage.exceptions import InvalidResponse
 
 from geminate.errors import AccessError, GeminateError, InputError, TargetError, TransientError
+from geminate.pauses import is_given_up
 from geminate.resumable import BROKEN_CALLS, TRANSIENT_CODES
 
 SERVICE = "Cloud Storage"
 
 
 def _is_passing(error: Any) -> bool:
+    if is_given_up():
+        return False
     if isinstance(error, api.GoogleAPICallError | InvalidResponse):
         return code_of(error) in TRANSIENT_CODES
     return isinstance(error, (*BROKEN_CALLS, urllib3.exceptions.HTTPError, ConnectionError))

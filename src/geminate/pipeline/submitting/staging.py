@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Event
 
+from geminate import pauses
 from geminate.errors import InputError, TransientError
 from geminate.ledger import Attempt, Ledger
 from geminate.pipeline.building.opening import DEFAULT_STORES
@@ -74,7 +75,8 @@ class Stager:
             most: How many planned ones are staged; None for all. The others come as they are.
         """
         planned = [attempt.attempt_id for attempt in attempts if attempt.state == "planned"][:most]
-        given_up, threads = Event(), ThreadPoolExecutor(_UPLOADS_AT_ONCE, "geminate-upload")
+        given_up = Event()
+        threads = ThreadPoolExecutor(_UPLOADS_AT_ONCE, "geminate-upload", pauses.end_when, (given_up,))
         try:
             ahead = [attempt for attempt in attempts if attempt.attempt_id in planned]
             uploads = {attempt.attempt_id: threads.submit(self._upload, attempt, given_up) for attempt in ahead}
