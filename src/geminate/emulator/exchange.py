@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 import msgspec
 
+from geminate.emulator.call_faults import CallFault
+
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
@@ -77,3 +79,15 @@ class Connection(Protocol):
 
     def wait(self, seconds: float) -> None:
         """Nothing, after that long, or once the server stops."""
+
+
+def send_reply(connection: Connection, reply: HttpReply, fault: CallFault | None = None) -> None:
+    """Nothing; the answer has been sent, broken or damaged where a fault says so."""
+    if fault and fault.broken:
+        connection.close_connection = True
+    connection.send_response(reply.code)
+    connection.send_header("Content-Length", str(len(reply.body)))
+    for name, value in reply.headers.items():
+        connection.send_header(name, value)
+    connection.end_headers()
+    connection.wfile.write(fault.damage(reply.body) if fault else reply.body)

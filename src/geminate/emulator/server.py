@@ -18,7 +18,7 @@ import msgspec
 
 from geminate.emulator.api import Call, match_route
 from geminate.emulator.call_faults import CallFault
-from geminate.emulator.exchange import Connection, HttpReply
+from geminate.emulator.exchange import Connection, HttpReply, send_reply
 from geminate.emulator.faults import FAULT_HEADER, Faults, parse_job_fault
 from geminate.emulator.statuses import CALL_STATUSES, ApiError
 from geminate.errors import UsageError
@@ -235,17 +235,7 @@ class _Handler(BaseHTTPRequestHandler):
         self, code: int, document: dict[str, Any], headers: dict[str, str] | None = None, fault: CallFault | None = None
     ) -> None:
         reply = HttpReply.of_json(document, code, **(headers or {}))
-        self._send_reply(replace(reply, body=msgspec.json.format(reply.body, indent=2)), fault)
-
-    def _send_reply(self, reply: HttpReply, fault: CallFault | None) -> None:
-        if fault and fault.broken:
-            self.close_connection = True
-        self.send_response(reply.code)
-        self.send_header("Content-Length", str(len(reply.body)))
-        for name, value in reply.headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(fault.damage(reply.body) if fault else reply.body)
+        send_reply(self, replace(reply, body=msgspec.json.format(reply.body, indent=2)), fault)
 
 
 def reset_connection(handler: BaseHTTPRequestHandler) -> None:

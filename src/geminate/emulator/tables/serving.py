@@ -7,7 +7,7 @@ from dataclasses import replace
 from urllib.parse import parse_qsl, urlsplit
 
 from geminate.emulator.call_faults import CallFault
-from geminate.emulator.exchange import Connection, HttpReply, HttpRequest
+from geminate.emulator.exchange import Connection, HttpReply, HttpRequest, send_reply
 from geminate.emulator.faults import FAULT_HEADER, Faults
 from geminate.emulator.statuses import CALL_STATUSES, ApiError
 from geminate.emulator.tables.api import TableApi
@@ -63,7 +63,7 @@ class TableServer:
         if reply is None:
             connection.reset()
             return
-        _send(connection, reply, fault)
+        send_reply(connection, reply, fault)
 
     def _fault(self, request: HttpRequest) -> CallFault | None:
         call = f"{request.method} {request.path}"
@@ -104,14 +104,3 @@ def _read_request(connection: Connection) -> HttpRequest:
     headers = {name.lower(): value for name, value in connection.headers.items()}
     base_url = f"http://{connection.headers.get('Host', '')}"
     return HttpRequest(connection.command, target.path, query, headers, connection.rfile.read(int(length)), base_url)
-
-
-def _send(connection: Connection, reply: HttpReply, fault: CallFault | None) -> None:
-    if fault and fault.broken:
-        connection.close_connection = True
-    connection.send_response(reply.code)
-    connection.send_header("Content-Length", str(len(reply.body)))
-    for name, value in reply.headers.items():
-        connection.send_header(name, value)
-    connection.end_headers()
-    connection.wfile.write(fault.damage(reply.body) if fault else reply.body)
